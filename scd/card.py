@@ -1,0 +1,95 @@
+"""One token in the daemon: its lane, its view, and whether it is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from backends.token import Place, Provider, Token
+from scd.view import View
+
+T = TypeVar("T")
+
+
+class Card:
+    """A token that is present, with everything the daemon keeps for it.
+
+    ``lane`` is held from the question for a PIN to the signature made with it, so that no other
+    client slips in between.  Calls into the token go through :meth:`call`, in a thread, with the
+    lane held.  ``view`` needs no lane once it is known.
+    """
+
+    def __init__(
+        self, token: Token, provider: Provider, place: Place, make_view: Callable[[Token], View]
+    ) -> None:
+        self.token = token
+        self.info = token.info
+        self.provider = provider
+        self.place = place
+        self.lane = trio.Lock()
+        self.gone = False
+        #: Counts up over all cards whenever a client chooses this one; 0: never chosen.
+        self.chosen = 0
+        self._make_view = make_view
+        self._view: View | None = None
+
+    @property
+    def serial(self) -> str:
+        return self.info.serial
+
+    @property
+    def native(self) -> bool:
+        """Whether this is an OpenPGP card, not a token that looks like one."""
+        return self.info.app == "openpgp"
+
+    async def call(self, function: Callable[..., T], *args: object) -> T:
+        """Run a method of the token in a thread.  The caller holds the lane.
+
+        Even a cancelled caller waits for the thread, and keeps the lane meanwhile: a token's calls
+        are made one at a time.  They end by the token's own time limits.
+        """
+        return await trio.to_thread.run_sync(function, *args)
+
+    @property
+    def known_view(self) -> View | None:
+        """The view if it has been read already."""
+        return self._view
+
+    async def view(self) -> View:
+        """The keys, read from the token at the first call.  Takes the lane: do not hold it.
+
+        Raises TokenError; the next call tries again.
+        """
+        if self._view is None:
+            async with self.lane:
+                return await self.view_in_lane()
+        return self._view
+
+    async def view_in_lane(self) -> View:
+        """As :meth:`view`, for a caller who holds the lane."""
+        if self._view is None:
+            self._view = await self.call(self._make_view, self.token)
+        return self._view
+
+    def forget_view(self) -> None:
+        """Something may have changed the keys: read them again when they are next wanted."""
+        self._view = None
+
+
+def same_serial(one: str, other: str) -> bool:
+    """Whether two serial numbers name one card.
+
+    GnuPG 2.3 and later write zeros for the version bytes of an OpenPGP AID (digits 12 to 15) on
+    some cards, so they do not count (g10/card-util.c, agent/divert-scd.c compare likewise).
+    """
+    one, other = one.upper(), other.upper()
+    if one == other:
+        return True
+    both_openpgp = one.startswith(_OPENPGP_RID) and other.startswith(_OPENPGP_RID)
+    return both_openpgp and len(one) == len(other) == 32 and one[16:] == other[16:]
+
+
+#: FSFE's registered application provider identifier and the OpenPGP application (section 4.2.1).
+_OPENPGP_RID = "D27600012401"

@@ -1,0 +1,240 @@
+"""All tokens of all providers: finding them, noticing that they come and go, choosing among them.
+
+Nothing here speaks Assuan.  Providers are looked at when a client asks and when one of them reports
+a change; there is no polling.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import trio
+
+from backends.errors import TokenError
+from backends.token import Place, Provider, Token, Watcher
+from scd.card import Card, same_serial
+from scd.view import CardKey, View
+
+_log = logging.getLogger(__name__)
+
+
+class _Source:
+    """One provider and what it holds; at most one look at it is under way."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.cards: dict[Place, Card | None] = {}
+        self.busy = False
+        #: Somebody wants another look after the one under way.
+        self.again = False
+        #: Whether a first look has ended, well or badly.
+        self.seen = False
+
+    @property
+    def prompt(self) -> bool:
+        """Whether a look at it costs next to nothing, so that a scan may always wait for it."""
+        return isinstance(self.provider, Watcher)
+
+
+class Registry:
+    """The cards that are present, the most recently chosen first.
+
+    ``settle``: seconds that a scan waits for a slow provider's first answer when some other
+    card is there already.  ``make_view``: reads a token's keys into a View (blocking).
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        make_view: Callable[[Token], View],
+        settle: float,
+        nursery: trio.Nursery,
+    ) -> None:
+        self._sources = [_Source(provider) for provider in providers]
+        self._make_view = make_view
+        self._settle = settle
+        self._nursery = nursery
+        self._cards: list[Card] = []
+        self._choices = 0
+        self._turn = trio.Event()
+        self._watching = False
+        #: Called, in the trio thread, after the set of cards has changed.
+        self.on_change: list[Callable[[], None]] = []
+
+    @property
+    def cards(self) -> Sequence[Card]:
+        """The cards known now, without a look at any provider: the one chosen last comes first,
+        those never chosen follow, OpenPGP cards before tokens."""
+        return sorted(self._cards, key=lambda c: (-c.chosen, not c.native, c.place.name))
+
+    def choose(self, card: Card) -> None:
+        """Let a client that makes no choice of its own find this card first."""
+        self._choices += 1
+        card.chosen = self._choices
+
+    async def scan(self) -> None:
+        """Look at all providers until any card is there or all have answered.  Those that never
+        answered before get the settling time, so that the first listing is whole."""
+        self._look_at_all()
+        with trio.move_on_after(self._settle):
+            await self._until(lambda: all(s.seen for s in self._sources))
+        await self._until(lambda: not self._busy(prompt=True))
+        await self._until(lambda: bool(self._cards) or not self._busy())
+
+    async def search(self, found: Callable[[], bool]) -> None:
+        """Look at the providers until ``found()`` or all have answered; at the slow ones only if
+        the prompt ones do not have it."""
+        self._look_at_all(prompt=True)
+        await self._until(lambda: not self._busy(prompt=True))
+        if not found():
+            self._look_at_all()
+            await self._until(lambda: found() or not self._busy())
+
+    def look_again(self) -> None:
+        """Something went wrong with a card: see, in the background, what is still there."""
+        self._look_at_all()
+
+    async def by_serial(self, serial: str) -> Card | None:
+        """The card of that serial number, looked for until every provider has answered."""
+
+        def known() -> Card | None:
+            return next((c for c in self.cards if same_serial(c.serial, serial)), None)
+
+        await self.search(lambda: known() is not None)
+        return known()
+
+    async def by_key(self, name: str, preferred: Card | None = None) -> tuple[Card, CardKey] | None:
+        """The key of that keygrip or token reference, on the preferred card if that has it.
+
+        Looked for until every provider has answered.  A card that cannot be read is passed over,
+        with a line in the log.
+        """
+        found = await self._known_key(name, preferred)
+        if found is None:
+            before = set(self._cards)
+            await self.search(lambda: False)
+            if before != set(self._cards):
+                found = await self._known_key(name, preferred)
+        return found
+
+    async def _known_key(self, name: str, preferred: Card | None) -> tuple[Card, CardKey] | None:
+        # Keys that are known already are looked through first: a card that is at work, or waits
+        # for its user, must not hold up the finding of another one's key.
+        order = sorted(self.cards, key=lambda c: (c.known_view is None, c is not preferred))
+        for card in order:
+            view = await self.view(card)
+            key = view.find(name) if view else None
+            if key is not None:
+                return card, key
+        return None
+
+    async def view(self, card: Card) -> View | None:
+        """The card's view, or None, with a line in the log, if it cannot be read."""
+        try:
+            return await card.view()
+        except TokenError as error:
+            _log.warning("keys of %s can't be read: %s", card.info.name, error)
+            return None
+
+    def close(self) -> None:
+        """Let go of everything, waiting for nothing."""
+        for source in self._sources:
+            source.provider.close()
+
+    # -- looking -------------------------------------------------------------------------------
+
+    def _busy(self, *, prompt: bool = False) -> bool:
+        return any(s.busy for s in self._sources if s.prompt or not prompt)
+
+    def _look_at_all(self, *, prompt: bool = False) -> None:
+        self._watch()
+        for source in self._sources:
+            if source.busy:
+                source.again = True
+            elif source.prompt or not (prompt and source.seen):
+                source.busy = True
+                self._nursery.start_soon(self._look_at, source)
+
+    async def _look_at(self, source: _Source) -> None:
+        while source.busy:
+            source.again = False
+            before = set(self._cards)
+            await self._compare(source, await self._places(source))
+            source.busy, source.seen = source.again, True
+            if before != set(self._cards):
+                for notify in self.on_change:
+                    notify()
+            self._wake()
+
+    async def _places(self, source: _Source) -> Sequence[Place]:
+        try:
+            return await trio.to_thread.run_sync(source.provider.present)
+        except TokenError as error:
+            _log.warning("%s: %s", source.provider.name, error)
+        except Exception:
+            _log.exception("%s failed", source.provider.name)
+        return ()
+
+    async def _compare(self, source: _Source, places: Sequence[Place]) -> None:
+        for place in [p for p in source.cards if p not in places]:
+            self._drop(source, place)
+        for place in [p for p in places if p not in source.cards]:
+            await self._open(source, place)
+
+    async def _open(self, source: _Source, place: Place) -> None:
+        try:
+            token = await trio.to_thread.run_sync(source.provider.open, place)
+        except TokenError as error:
+            # Not remembered: the next look tries again.
+            _log.warning("%s can't be opened: %s", place.name, error)
+            return
+        except Exception:
+            _log.exception("%s can't be opened", place.name)
+            return
+        source.cards[place] = None
+        if token is not None:
+            card = Card(token, source.provider, place, self._make_view)
+            source.cards[place] = card
+            self._cards.append(card)
+            _log.info("new token %s in %s", card.serial, place.name)
+            self._wake()
+
+    def _drop(self, source: _Source, place: Place) -> None:
+        card = source.cards.pop(place)
+        if card is not None:
+            self._cards.remove(card)
+            card.gone = True
+            _log.info("token %s was removed", card.serial)
+            # In a task of its own: the lane may be held by a user who is looking for the PIN.
+            self._nursery.start_soon(self._let_go, card)
+
+    async def _let_go(self, card: Card) -> None:
+        async with card.lane:
+            await card.call(card.token.close)
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._turn.set()
+        self._turn = trio.Event()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._turn.wait()
+
+    # -- being told ----------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Start to listen for insertions and removals; the first scan does it, so that a daemon
+        which is only asked for its version touches no reader."""
+        if not self._watching:
+            self._watching = True
+            for source in self._sources:
+                if isinstance(source.provider, Watcher):
+                    self._nursery.start_soon(self._listen, source.provider)
+
+    async def _listen(self, watcher: Watcher) -> None:
+        while await trio.to_thread.run_sync(watcher.wait_for_change, abandon_on_cancel=True):
+            # A change at the readers is also the cue to look at PKCS#11 slots again.
+            self._look_at_all()

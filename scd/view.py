@@ -1,0 +1,145 @@
+"""A token's keys as GnuPG sees them: references, keygrips, usage letters and three OpenPGP slots.
+
+Pure functions; nothing here talks to a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from backends.curves import Form
+from backends.token import (
+    Algorithm,
+    ECAlgorithm,
+    ECPublicKey,
+    Key,
+    PublicKey,
+    RSAAlgorithm,
+    RSAPublicKey,
+    Use,
+)
+from scd.fingerprint import fingerprint
+from scd.keygrip import keygrip
+
+#: What the three slots of an OpenPGP card are for, in their order.
+SLOT_USES = (Use.SIGN, Use.DECRYPT, Use.AUTHENTICATE)
+
+#: Usage letters of KEYPAIRINFO and KEYINFO, in the order in which GnuPG writes them.
+_LETTERS = ((Use.SIGN, "s"), (Use.CERTIFY, "c"), (Use.DECRYPT, "e"), (Use.AUTHENTICATE, "a"))
+
+#: Public key algorithms of RFC 4880 and RFC 6637.
+_ECDH, _ECDSA, _EDDSA = 18, 19, 22
+
+
+@dataclass(frozen=True, slots=True)
+class CardKey:
+    """A key with everything that GnuPG wants to know of it.
+
+    ``ref``: ``OPENPGP.1`` to ``.3`` for a key in a slot, else the token's own reference.
+    ``grip``: 40 upper-case hex digits.  ``created``: seconds since the epoch, 0 if unknown.
+    ``fingerprint``: 20 bytes of the OpenPGP v4 key that this card key makes, or None.
+    """
+
+    ref: str
+    grip: str
+    key: Key
+    created: int
+    fingerprint: bytes | None
+
+    @property
+    def usage(self) -> str:
+        return "".join(letter for use, letter in _LETTERS if use in self.key.use)
+
+    @property
+    def algo(self) -> str:
+        """The algorithm as KEYPAIRINFO spells it: ``rsa2048``, ``nistp256``, ``cv25519``."""
+        public = self.key.public
+        if isinstance(public, RSAPublicKey):
+            return f"rsa{public.n.bit_length()}"
+        return public.curve.algo
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All keys of a token, those in slots first; ``slots`` may name one key more than once."""
+
+    keys: tuple[CardKey, ...]
+    slots: tuple[CardKey | None, CardKey | None, CardKey | None]
+
+    def find(self, name: str) -> CardKey | None:
+        """The key of that reference, keygrip or slot name, in any case of letters."""
+        wanted = name.upper()
+        for number, slot in enumerate(self.slots, 1):
+            if wanted == f"OPENPGP.{number}":
+                return slot
+        return next((k for k in self.keys if wanted in (k.grip, k.ref.upper())), None)
+
+    def able(self, use: Use | None) -> Iterator[CardKey]:
+        """The keys that can be used so; all of them for None."""
+        return (k for k in self.keys if use is None or use in k.key.use)
+
+
+def native_view(keys: Sequence[Key]) -> View:
+    """The view of an OpenPGP card, whose keys bear the slots' names, fingerprints and times."""
+    known = {
+        key.ref: CardKey(key.ref, keygrip(key.public), key, key.created or 0, key.fingerprint)
+        for key in keys
+    }
+    first, second, third = (known.get(f"OPENPGP.{n}") for n in (1, 2, 3))
+    return View(tuple(known.values()), (first, second, third))
+
+
+def token_view(
+    keys: Sequence[Key],
+    choice: Callable[[Use, Key], bool],
+    created: Callable[[str], int],
+) -> View:
+    """The view of a token without slots of its own.
+
+    ``choice``: whether the configuration wants this key in the slot for that use.
+    ``created``: the creation time to tell for a keygrip whose token knows none.
+    """
+    grips = {key.ref: keygrip(key.public) for key in keys}
+    chosen = _fill_slots(keys, choice)
+    made: dict[str, CardKey] = {}
+    for number, (use, key) in enumerate(zip(SLOT_USES, chosen, strict=True), 1):
+        if key is not None and key.ref not in made:
+            made[key.ref] = _card_key(f"OPENPGP.{number}", grips[key.ref], key, use, created)
+    slots = tuple(made[key.ref] if key else None for key in chosen)
+    for key in keys:
+        if key.ref not in made:
+            made[key.ref] = _card_key(key.ref, grips[key.ref], key, key.use, created)
+    return View(tuple(made.values()), (slots[0], slots[1], slots[2]))
+
+
+def _card_key(ref: str, grip: str, key: Key, use: Use, created: Callable[[str], int]) -> CardKey:
+    time = key.created or created(grip)
+    return CardKey(ref, grip, key, time, fingerprint(key.public, time, use))
+
+
+def _fill_slots(keys: Sequence[Key], choice: Callable[[Use, Key], bool]) -> list[Key | None]:
+    """One key for each slot: the configured one, else the most specialised one still free, else
+    one that already serves in another slot (a token may hold one RSA key for everything)."""
+    chosen: list[Key | None] = [
+        next((k for k in keys if choice(use, k) and use in k.use), None) for use in SLOT_USES
+    ]
+    for index, use in enumerate(SLOT_USES):
+        if chosen[index] is None:
+            able = [key for key in keys if use in key.use]
+            free = [key for key in able if key not in chosen]
+            chosen[index] = min(free or able, key=lambda k: k.use.value.bit_count(), default=None)
+    return chosen
+
+
+def slot_algorithm(public: PublicKey, use: Use) -> Algorithm:
+    """The algorithm attributes that a card would state for this key in a slot of that use."""
+    if isinstance(public, RSAPublicKey):
+        return RSAAlgorithm(public.n.bit_length(), 32)
+    return ECAlgorithm(_ec_algo(public, use), public.curve)
+
+
+def _ec_algo(public: ECPublicKey, use: Use) -> int:
+    if public.curve.form is Form.EDWARDS:
+        return _EDDSA
+    return _ECDH if use is Use.DECRYPT else _ECDSA
