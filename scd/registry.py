@@ -58,6 +58,7 @@ class Registry:
         self._cards: list[Card] = []
         self._choices = 0
         self._turn = trio.Event()
+        self._change = trio.Event()
         self._watching = False
         #: Called, in the trio thread, after the set of cards has changed.
         self.on_change: list[Callable[[], None]] = []
@@ -137,6 +138,18 @@ class Registry:
             _log.warning("keys of %s can't be read: %s", card.info.name, error)
             return None
 
+    async def changed(self) -> None:
+        """Wait until the set of cards has changed."""
+        await self._change.wait()
+
+    def log_state(self) -> None:
+        """Write what is known to the log."""
+        for source in self._sources:
+            _log.info("%s: %s", source.provider.name, "being looked at" if source.busy else "idle")
+        for card in self.cards:
+            state = "in use" if card.lane.locked() else "free"
+            _log.info("token %s (%s) in %s: %s", card.serial, card.info.name, card.place.name, state)
+
     def close(self) -> None:
         """Let go of everything, waiting for nothing."""
         for source in self._sources:
@@ -163,8 +176,7 @@ class Registry:
             await self._compare(source, await self._places(source))
             source.busy, source.seen = source.again, True
             if before != set(self._cards):
-                for notify in self.on_change:
-                    notify()
+                self._tell()
             self._wake()
 
     async def _places(self, source: _Source) -> Sequence[Place]:
@@ -212,6 +224,12 @@ class Registry:
     async def _let_go(self, card: Card) -> None:
         async with card.lane:
             await card.call(card.token.close)
+
+    def _tell(self) -> None:
+        self._change.set()
+        self._change = trio.Event()
+        for notify in self.on_change:
+            notify()
 
     # -- waiting -------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from assuan.errors import AssuanError, Code
@@ -18,13 +17,11 @@ class Shared:
     """What all sessions use.
 
     ``socket_name``: where further clients connect, None without a socket.
-    ``stop``: ends the daemon after the present answer.
     """
 
     config: Config
     registry: Registry
     socket_name: str | None
-    stop: Callable[[], None]
     sessions: set[Session] = field(default_factory=set)
 
 
@@ -33,6 +30,7 @@ class Session:
     """One client.  ``data`` is what SETDATA left; it survives its use, as in GnuPG's scdaemon.
 
     ``event_signal``: the signal that the client wants at each change of cards, 0 for none.
+    ``ends_daemon``: it said KILLSCD; the daemon ends when the answer has been sent.
     """
 
     conversation: Conversation
@@ -40,6 +38,7 @@ class Session:
     data: bytes = b""
     card: Card | None = None
     event_signal: int = 0
+    ends_daemon: bool = False
 
     @property
     def registry(self) -> Registry:

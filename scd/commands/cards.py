@@ -1,0 +1,154 @@
+"""Choosing and leaving a card: SERIALNO and its kin."""
+
+from __future__ import annotations
+
+from assuan.errors import AssuanError, Code
+from assuan.server import Command, split_options
+from scd.card import Card, same_serial
+from scd.session import Session, is_hex
+
+#: Application names that GnuPG's clients may ask for (scd/app.c, supported_app_list); only the
+#: first is ours to serve.
+_APPLICATIONS = ("openpgp", "nks", "p15", "geldkarte", "dinsig", "sc-hsm", "piv")
+
+
+async def serialno(session: Session, args: bytes) -> None:
+    options = split_options(args)
+    demand = options.value("--demand")
+    if demand is None and options.has("--demand"):
+        raise AssuanError(Code.ASS_PARAMETER, "missing value for option")
+    application = options.rest.decode("ascii", "replace").lower()
+    if demand is not None:
+        card = await _demanded(session, demand.decode("ascii", "replace"))
+    elif application and session.card is not None and not session.card.gone:
+        card = _with_application(session.card, application)
+    else:
+        card = await _selected(session, application)
+    session.card = card
+    await session.conversation.status("SERIALNO", card.serial)
+
+
+async def _demanded(session: Session, serial: str) -> Card:
+    card = await session.registry.by_serial(serial) if is_hex(serial) else None
+    if card is None:
+        session.card = None
+        raise AssuanError(Code.ENODEV)
+    session.registry.choose(card)
+    return card
+
+
+def _with_application(card: Card, application: str) -> Card:
+    """The session's card stays, if the application is on it (or none is meant: ``undefined``)."""
+    if application not in ("openpgp", "undefined"):
+        raise AssuanError(Code.CONFLICT)
+    return card
+
+
+async def _selected(session: Session, application: str) -> Card:
+    if application and application not in (*_APPLICATIONS, "undefined"):
+        raise AssuanError(Code.NOT_SUPPORTED)
+    session.card = None
+    first = await session.first()
+    if not application:
+        return first
+    if application in ("openpgp", "undefined"):
+        # Asked for by name, an OpenPGP card goes before a token that looks like one.
+        return next((card for card in session.registry.cards if card.native), first)
+    raise AssuanError(Code.NOT_SUPPORTED)
+
+
+async def switchcard(session: Session, args: bytes) -> None:
+    serial = split_options(args).rest.decode("ascii", "replace")
+    card = await session.current() if not serial else None
+    for known in session.registry.cards:
+        if serial and same_serial(known.serial, serial):
+            card = known
+    if card is None:
+        raise AssuanError(Code.NOT_FOUND)
+    session.use(card)
+    await session.conversation.status("SERIALNO", card.serial)
+
+
+async def switchapp(session: Session, args: bytes) -> None:
+    application = split_options(args).rest.decode("ascii", "replace").lower()
+    if application and application not in _APPLICATIONS:
+        raise AssuanError(Code.NOT_FOUND)
+    # Of a known application that the card lacks, GnuPG 2.4 says nothing and stays where it is.
+    card = await session.current()
+    await session.conversation.status("SERIALNO", f"{card.serial} openpgp")
+
+
+async def restart(session: Session, args: bytes) -> None:
+    # The card keeps its state: gpg-agent sends this whenever one of its clients ends.
+    session.card = None
+
+
+async def reset(session: Session, args: bytes) -> None:
+    card, session.card = session.card, None
+    if card is not None and not card.gone:
+        async with card.lane:
+            await card.call(card.token.reset)
+            card.forget_view()
+
+
+async def disconnect(session: Session, args: bytes) -> None:
+    if session.card is None:
+        raise AssuanError(Code.UNSUPPORTED_OPERATION)
+    session.card = None
+
+
+COMMANDS: dict[str, Command[Session]] = {
+    "SERIALNO": Command(
+        serialno,
+        """SERIALNO [--demand=<serialno>] [--all] [<apptype>]
+
+Choose a card and return its serial number in a status line:
+
+  S SERIALNO <hex>
+
+Without --demand it is the card that was chosen last, else an OpenPGP card
+before a PKCS#11 token.  The readers and tokens are looked at afresh.  With
+--demand only the card of that serial number will do.  <apptype> "openpgp"
+prefers OpenPGP cards.  --all is accepted; all cards are always looked at.
+No card at all is the error "No such device".""",
+    ),
+    "SWITCHCARD": Command(
+        switchcard,
+        """SWITCHCARD [<serialno>]
+
+Make the card of that serial number the current one and print its serial
+number in a status line; without an argument only print that of the
+current card.""",
+    ),
+    "SWITCHAPP": Command(
+        switchapp,
+        """SWITCHAPP [<apptype>]
+
+Print the serial number and the applications of the current card in a
+status line:
+
+  S SERIALNO <hex> openpgp
+
+The only application is "openpgp"; other known names leave it chosen.""",
+    ),
+    "RESTART": Command(
+        restart,
+        """RESTART
+
+Forget the card that this client chose.  Cards, PINs and other clients are
+not touched.""",
+    ),
+    "RESET": Command(
+        reset,
+        """RESET [--keep-lock]
+
+Reset the current card, with all its verified PINs, and forget that this
+client chose it.""",
+    ),
+    "DISCONNECT": Command(
+        disconnect,
+        """DISCONNECT
+
+Let go of the current card.  Other clients may go on using it.""",
+    ),
+}

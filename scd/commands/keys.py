@@ -1,0 +1,190 @@
+"""What is on the cards: LEARN, READKEY, READCERT, GETATTR and KEYINFO."""
+
+from __future__ import annotations
+
+from assuan.errors import AssuanError, Code
+from assuan.server import Command, split_options
+from backends.token import Use
+from scd import attributes, sexp
+from scd.card import Card
+from scd.session import Session, is_keygrip
+from scd.view import CardKey
+
+
+async def learn(session: Session, args: bytes) -> None:
+    options = split_options(args)
+    card = await session.current()
+    identity = not options.has("--keypairinfo")
+    if identity:
+        await session.conversation.status("READER", card.info.place)
+        await session.conversation.status("SERIALNO", card.serial)
+        if not options.has("--force"):
+            await session.conversation.inquire("KNOWNCARDP", card.serial, limit=0)
+    rows = attributes.learn_rows(identity=identity)
+    async with card.lane:
+        facts = await attributes.read_facts(card, rows, view=True)
+    for row in rows:
+        for keyword, text in row.lines(facts):
+            await session.conversation.status(keyword, text)
+    assert facts.view is not None
+    for key in facts.view.keys:
+        await session.conversation.status(*attributes.keypairinfo(key))
+        if key.key.certificate:
+            await session.conversation.status(*attributes.certinfo(key))
+
+
+async def readkey(session: Session, args: bytes) -> None:
+    options = split_options(args)
+    name = options.rest.decode("ascii", "replace")
+    key = await _named(session, name)
+    if options.has("--info") or options.has("--info-only"):
+        await session.conversation.status(*attributes.keypairinfo(key))
+    if not options.has("--info-only"):
+        form = options.value("--format") or (b"advanced" if options.has("--advanced") else b"")
+        await session.conversation.data(_public_key(key, form))
+
+
+async def _named(session: Session, name: str) -> CardKey:
+    """The key that READKEY names: also by ``$SIGNKEYID`` and its kin."""
+    row = attributes.TABLE.get(name) if name.endswith("KEYID") else None
+    if row is not None:
+        facts = attributes.Facts(await session.current(), {}, None, ())
+        name = next(text.decode() for _, text in row.lines(facts))
+    _, key = await session.find_key(name)
+    return key
+
+
+def _public_key(key: CardKey, form: bytes) -> bytes:
+    if form == b"ssh":
+        return sexp.openssh(key.key.public)
+    expression = sexp.public_key(key.key.public)
+    if form == b"advanced":
+        return sexp.advanced(expression)
+    if form:
+        raise AssuanError(Code.ASS_PARAMETER, "unknown format")
+    return expression
+
+
+async def readcert(session: Session, args: bytes) -> None:
+    name = split_options(args).rest.decode("ascii", "replace")
+    if name.upper() in ("OPENPGP.1", "OPENPGP.2", "OPENPGP.3"):
+        # A card's certificate needs no key beside it.
+        card = await session.current()
+        view = None if card.native else await card.view()
+        key = view.find(name) if view else None
+        ref = key.key.ref if key else name.upper()
+    else:
+        card, key = await session.find_key(name)
+        ref = key.key.ref
+    async with card.lane:
+        certificate = await card.call(card.token.certificate, ref)
+    if certificate is None:
+        raise AssuanError(Code.NOT_FOUND)
+    await session.conversation.data(certificate)
+
+
+async def getattr_(session: Session, args: bytes) -> None:
+    name, _, grip = args.decode("ascii", "replace").partition(" ")
+    row = attributes.TABLE.get(name.upper())
+    card = await _card_of(session, grip.strip())
+    if row is None:
+        raise AssuanError(Code.INV_NAME)
+    async with card.lane:
+        facts = await attributes.read_facts(card, [row])
+    for keyword, text in row.lines(facts):
+        await session.conversation.status(keyword, text)
+
+
+async def _card_of(session: Session, grip: str) -> Card:
+    if not is_keygrip(grip):
+        return await session.current()
+    card, _ = await session.find_key(grip)
+    return card
+
+
+#: The capabilities of ``--list=`` (scd/command.c, cmd_keyinfo).
+_CAPABILITIES = {b"sign": Use.SIGN, b"encr": Use.DECRYPT, b"auth": Use.AUTHENTICATE}
+
+
+async def keyinfo(session: Session, args: bytes) -> None:
+    options = split_options(args)
+    if options.has_name("--list"):
+        capability = options.value("--list")
+        records = await _listed(session, _CAPABILITIES.get(capability) if capability else None)
+    else:
+        grip = options.rest.decode("ascii", "replace")
+        if not is_keygrip(grip):
+            raise AssuanError(Code.INV_ID)
+        found = await session.registry.by_key(grip, session.card)
+        if found is None:
+            raise AssuanError(Code.NOT_FOUND)
+        records = [attributes.keyinfo(*found)]
+    for record in records:
+        if options.has("--data"):
+            await session.conversation.data(record + b"\n")
+        else:
+            await session.conversation.status("KEYINFO", record)
+
+
+async def _listed(session: Session, use: Use | None) -> list[bytes]:
+    """The keys of the cards known now; no look at the readers, no waiting for a card at work."""
+    records = []
+    for card in session.registry.cards:
+        busy = card.known_view is None and card.lane.locked()
+        view = None if busy else await session.registry.view(card)
+        if view is not None:
+            records += [attributes.keyinfo(card, key) for key in view.able(use)]
+    return records
+
+
+COMMANDS: dict[str, Command[Session]] = {
+    "LEARN": Command(
+        learn,
+        """LEARN [--force] [--keypairinfo] [--reread] [--multi]
+
+Tell everything about the current card in status lines.  Without --force
+the client is first asked
+
+  INQUIRE KNOWNCARDP <hex>
+
+and may cancel.  With --keypairinfo the reader and serial number are left
+out.  Of each key is told:
+
+  S KEYPAIRINFO <keygrip> <keyref> <usage> <epoch> <algo>
+
+and, if it has a certificate:
+
+  S CERTINFO 100 <keyref> [<label>]""",
+    ),
+    "READKEY": Command(
+        readkey,
+        """READKEY [--format=advanced|ssh] [--info|--info-only] [--] <keyref>|<keygrip>
+
+Return the public key as a canonical S-expression.  With --info a
+KEYPAIRINFO line goes before it; with --info-only only that is sent.""",
+    ),
+    "READCERT": Command(
+        readcert,
+        """READCERT <keyref>|<keygrip>
+
+Return the X.509 certificate of that key in DER.""",
+    ),
+    "GETATTR": Command(
+        getattr_,
+        """GETATTR <name> [<keygrip>]
+
+Return an attribute of the current card, or of the card that holds the key
+of that keygrip, in one or more status lines.""",
+    ),
+    "KEYINFO": Command(
+        keyinfo,
+        """KEYINFO [--list[=sign|encr|auth]] [--data] [<keygrip>]
+
+Tell where the key of that keygrip is:
+
+  S KEYINFO <keygrip> T <serialno> <keyref> <usage>
+
+With --list tell it of all keys on the cards known now.  With --data the
+records are sent as data, each ended by a linefeed.""",
+    ),
+}

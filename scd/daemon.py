@@ -1,0 +1,135 @@
+"""The running daemon: its clients, signals and end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+
+import trio
+
+from assuan.errors import AssuanError, Code, Source
+from assuan.server import (
+    Conversation,
+    Service,
+    connection_fd_stream,
+    listen,
+    serve,
+    serve_socket,
+    stdio_stream,
+)
+from scd import log
+from scd.commands import COMMANDS
+from scd.config import Config, Mode
+from scd.providers import make_providers, view_maker
+from scd.registry import Registry
+from scd.session import Session, Shared
+from scd.socketdir import socket_path
+
+_log = logging.getLogger(__name__)
+
+
+def greeting() -> bytes:
+    """The text of the first line (scd/command.c; the process id since libassuan 3)."""
+    return b"GNU Privacy Guard's Smartcard server ready, process %d" % os.getpid()
+
+
+def run(config: Config, mode: Mode, *, greeted: bool) -> int:
+    """Serve until the end of the pipe, KILLSCD or a signal.  Does not return: whatever a reader
+    or module may be hanging in, the process ends."""
+    trio.run(_main, config, mode, greeted)
+    return 0
+
+
+async def _main(config: Config, mode: Mode, greeted: bool) -> None:
+    async with trio.open_nursery() as nursery:
+        stop = trio.Event()
+        providers = make_providers(config)
+        registry = Registry(providers, view_maker(config), config.pkcs11.settle, nursery)
+        path = None if mode is Mode.SERVER else socket_path(config.homedir)
+        shared = Shared(config, registry, str(path) if path else None)
+        registry.on_change.append(lambda: _signal_clients(shared))
+        service = _service(shared, stop)
+        async with trio.open_nursery() as clients:
+            await clients.start(_signals, stop)
+            listener = await listen(path) if path else None
+            if listener is not None:
+                clients.start_soon(serve_socket, service, listener)
+            if mode is not Mode.DAEMON:
+                clients.start_soon(_serve_pipe, service, greeted, stop)
+            await stop.wait()
+            if listener is not None:
+                await listener.aclose()
+            _leave(registry)
+
+
+def _leave(registry: Registry) -> None:
+    """End the process now.  A thread that hangs in a reader can't be cancelled, so the
+    interpreter's orderly end, which would wait for it, is not for us."""
+    registry.close()
+    logging.shutdown()
+    os._exit(0)
+
+
+async def _serve_pipe(service: Service[Session], greeted: bool, stop: trio.Event) -> None:
+    """Serve gpg-agent; it has ended when its pipe is closed."""
+    stream = connection_fd_stream() or stdio_stream()
+    await serve(service, stream, peer_pid=os.getppid(), greeted=greeted)
+    stop.set()
+
+
+def _service(shared: Shared, stop: trio.Event) -> Service[Session]:
+    def opened(conversation: Conversation) -> Session:
+        session = Session(conversation, shared)
+        shared.sessions.add(session)
+        return session
+
+    async def closed(session: Session) -> None:
+        shared.sessions.discard(session)
+        if session.ends_daemon:
+            stop.set()
+
+    return Service(
+        greeting=greeting(),
+        source=Source.SCD,
+        commands=COMMANDS,
+        open=opened,
+        option=_option,
+        close=closed,
+    )
+
+
+async def _option(session: Session, name: str, value: str) -> None:
+    """Of the options only ``event-signal`` has a meaning here; others are GnuPG's to add."""
+    if name == "event-signal":
+        if not value:
+            raise AssuanError(Code.ASS_PARAMETER)
+        session.event_signal = int(value) if value.isdigit() else 0
+
+
+def _signal_clients(shared: Shared) -> None:
+    """Tell those who asked for it that the cards have changed: gpg-agent then forgets its own
+    list of keys."""
+    for session in shared.sessions:
+        peer = session.conversation.peer_pid
+        if session.event_signal and peer is not None and peer > 1:
+            try:
+                os.kill(peer, session.event_signal)
+            except (OSError, ValueError):
+                _log.info("client %d can't be signalled", peer)
+
+
+async def _signals(
+    stop: trio.Event, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    actions: dict[int, Callable[[], None]] = {
+        signal.SIGTERM: stop.set,
+        signal.SIGINT: stop.set,
+        signal.SIGHUP: log.reopen,
+    }
+    with trio.open_signal_receiver(*actions) as received:
+        task_status.started()
+        async for number in received:
+            _log.info("%s received", signal.Signals(number).name)
+            actions[number]()
