@@ -148,7 +148,7 @@ class Registry:
             _log.info("%s: %s", source.provider.name, "being looked at" if source.busy else "idle")
         for card in self.cards:
             state = "in use" if card.lane.locked() else "free"
-            _log.info("token %s (%s) in %s: %s", card.serial, card.info.name, card.place.name, state)
+            _log.info("token %s in %s: %s", card.serial, card.place.name, state)
 
     def close(self) -> None:
         """Let go of everything, waiting for nothing."""
