@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,9 +66,10 @@ class KeyTimes:
             _log.warning("%s: cannot be written: %s", self._path, error.strerror)
 
     def _replace(self, content: bytes) -> None:
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
+        name = f"{self._path}.{os.getpid()}"
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with open(handle, "wb") as stream:
                 stream.write(content)
             os.replace(name, self._path)
         except OSError:

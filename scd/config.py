@@ -1,0 +1,188 @@
+"""What the user has set: scdaemon.conf, anyscd.toml and the command line, in one record.
+
+Nothing here touches a device.  What is wrong in a file is left out, and told in the record.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scd.options import OptionError, Setting, parse_file
+from scd.socketdir import default_homedir
+
+
+class Mode(enum.Enum):
+    """How clients reach us; the values are the options that choose it."""
+
+    #: One client on stdin and stdout.
+    SERVER = "server"
+    #: The same, and any number of clients on a socket: what gpg-agent asks for.
+    MULTI_SERVER = "multi-server"
+    #: The socket only.
+    DAEMON = "daemon"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleOptions:
+    """One ``[pkcs11.module.NAME]``.  ``path``: as dlopen takes it.  Times are in seconds:
+    ``start_timeout`` for loading and C_Initialize, ``timeout`` for any other call."""
+
+    name: str
+    path: str
+    start_timeout: float = 30.0
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOptions:
+    """One ``[[token]]``.  ``match``: label or serial of the token.  The others name the key for
+    that slot of the OpenPGP view: by reference, label or keygrip."""
+
+    match: str
+    sign: str | None = None
+    decrypt: str | None = None
+    auth: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PKCS11Options:
+    """``[pkcs11]``.  ``use_p11_kit``: also the modules that p11-kit has registered.  ``settle``:
+    how many seconds a scan waits for slow modules when something else can answer."""
+
+    use_p11_kit: bool = True
+    settle: float = 1.0
+    modules: tuple[ModuleOptions, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """``verbose``: how many times.  ``debug``: whether to log everything but secrets.
+    ``card_timeout``: seconds, 0 for never.  ``unserved``: options given that mean nothing here.
+    ``warnings`` and ``errors``: complaints, one line each; the latter fail --gpgconf-test."""
+
+    homedir: Path
+    log_file: str | None = None
+    verbose: int = 0
+    quiet: bool = False
+    debug: bool = False
+    deny_admin: bool = False
+    disable_application: frozenset[str] = frozenset()
+    application_priority: tuple[str, ...] = ()
+    reader_port: str | None = None
+    card_timeout: int = 0
+    disable_pinpad: bool = False
+    pkcs11: PKCS11Options = PKCS11Options()
+    tokens: tuple[TokenOptions, ...] = ()
+    unserved: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+#: Values of debug-level (GnuPG manual, scdaemon options), and whether they ask for anything.
+_DEBUG_LEVELS = {"none": False, "basic": True, "advanced": True, "expert": True, "guru": True}
+
+
+def _debug_level(value: str) -> bool:
+    return _DEBUG_LEVELS[value] if value in _DEBUG_LEVELS else int(value, 0) > 0
+
+
+def _debug_flags(value: str) -> bool:
+    """A number, or names of flags, which are many and change: any of them will do."""
+    return value not in ("0", "0x0", "none")
+
+
+#: What each served option does to the record.  ValueError refuses the value.
+_EFFECTS: dict[str, Callable[[Config, str], Config]] = {
+    "verbose": lambda c, _: replace(c, verbose=c.verbose + 1),
+    "quiet": lambda c, _: replace(c, quiet=True),
+    "debug": lambda c, v: replace(c, debug=c.debug or _debug_flags(v)),
+    "debug-all": lambda c, _: replace(c, debug=True),
+    "debug-level": lambda c, v: replace(c, debug=_debug_level(v)),
+    "log-file": lambda c, v: replace(c, log_file=v),
+    "reader-port": lambda c, v: replace(c, reader_port=v),
+    "card-timeout": lambda c, v: replace(c, card_timeout=max(0, int(v, 0))),
+    "disable-pinpad": lambda c, _: replace(c, disable_pinpad=True),
+    "disable-application": lambda c, v: replace(
+        c, disable_application=c.disable_application | {v.lower()}
+    ),
+    "application-priority": lambda c, v: replace(
+        c, application_priority=tuple(v.lower().replace(",", " ").split())
+    ),
+    "deny-admin": lambda c, _: replace(c, deny_admin=True),
+}
+
+
+def homedir(settings: Sequence[Setting]) -> Path:
+    """GnuPG's home directory: --homedir, else $GNUPGHOME, else ~/.gnupg; absolute."""
+    given = [s.value for s in settings if s.option.name == "homedir"]
+    name = given[-1] if given else os.environ.get("GNUPGHOME")
+    return Path(os.path.abspath(Path(name).expanduser())) if name else default_homedir()
+
+
+def load(home: Path, settings: Sequence[Setting] = (), etc: Path = Path("/etc")) -> Config:
+    """Read ``etc``/gnupg/scdaemon.conf, then that of ``home``, then the command line, each
+    overruling those before; and anyscd.toml of ``home``, or else the one of ``etc``.
+
+    Raises OptionError if the file named by --options cannot be read.
+    """
+    config = Config(home)
+    for path, must_exist in _conf_files(home, settings, etc):
+        config = _read_conf(config, path, must_exist)
+    config = _apply(config, settings, "command line")
+    return _read_toml(config, (home / "anyscd.toml", etc / "anyscd.toml"))
+
+
+def _conf_files(home: Path, settings: Sequence[Setting], etc: Path) -> list[tuple[Path, bool]]:
+    """The files in their order, and whether it is an error if one is missing."""
+    if any(s.option.name == "no-options" for s in settings):
+        return []
+    given = [Path(s.value) for s in settings if s.option.name == "options"]
+    own = (given[-1], True) if given else (home / "scdaemon.conf", False)
+    return [(etc / "gnupg" / "scdaemon.conf", False), own]
+
+
+def _read_conf(config: Config, path: Path, must_exist: bool) -> Config:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError as error:
+        if must_exist:
+            raise OptionError(f"option file '{path}': {error.strerror}") from None
+        if isinstance(error, FileNotFoundError):
+            return config
+        return replace(config, warnings=(*config.warnings, f"{path}: {error.strerror}"))
+    settings, problems = parse_file(lines, str(path))
+    return _apply(replace(config, warnings=(*config.warnings, *problems)), settings, str(path))
+
+
+def _apply(config: Config, settings: Sequence[Setting], origin: str) -> Config:
+    for setting in settings:
+        name, effect = setting.option.name, _EFFECTS.get(setting.option.name)
+        if not setting.option.served and name not in config.unserved:
+            config = replace(config, unserved=(*config.unserved, name))
+        try:
+            config = effect(config, setting.value) if effect else config
+        except ValueError:
+            complaint = f"{origin}: invalid value for {name}: {setting.value}"
+            config = replace(config, errors=(*config.errors, complaint))
+    return config
+
+
+def _read_toml(config: Config, paths: Sequence[Path]) -> Config:
+    """Take the first of the files that exists.  Only then is the reader for it imported."""
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return replace(config, errors=(*config.errors, f"{path}: {error.strerror}"))
+        from scd.tomlfile import read
+
+        pkcs11, tokens, problems = read(content, str(path))
+        errors = (*config.errors, *problems)
+        return replace(config, pkcs11=pkcs11, tokens=tokens, errors=errors)
+    return config

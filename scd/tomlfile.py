@@ -1,0 +1,100 @@
+"""anyscd.toml: its shape, and the complaints about what is not of that shape.
+
+Imported only where there is such a file: tomllib and msgspec are felt at start-up.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from scd.config import ModuleOptions, PKCS11Options, TokenOptions
+
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+T = TypeVar("T")
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True, rename="kebab"):
+    pass
+
+
+class _PKCS11(_Table):
+    use_p11_kit: bool | None = None
+    settle: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1.0
+
+
+class _Module(_Table):
+    path: _Text
+    start_timeout: _Seconds = 30.0
+    timeout: _Seconds = 60.0
+
+
+class _Token(_Table):
+    match: _Text
+    sign: _Text | None = None
+    decrypt: _Text | None = None
+    auth: _Text | None = None
+
+
+class _Reader:
+    """Takes the sections one by one, so that a wrong one leaves the others in force."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problems: list[str] = []
+
+    def complain(self, key: str, text: str) -> None:
+        self.problems.append(f"{self.name}: {key}: {text}")
+
+    def convert(self, section: object, shape: type[T], key: str) -> T | None:
+        """The section in that shape; None, with a complaint, if it is not of that shape."""
+        try:
+            return msgspec.convert(section, shape)
+        except msgspec.ValidationError as error:
+            text, _, where = str(error).partition(" - at `$")
+            self.complain(key + where.rstrip("`"), text)
+            return None
+
+    def table(self, section: object, key: str) -> dict[str, Any]:
+        """The section if it is a table, else an empty one."""
+        return self.convert(section, dict[str, Any], key) or {}
+
+    def modules(self, section: dict[str, Any]) -> tuple[ModuleOptions, ...]:
+        found = []
+        for name, value in section.items():
+            module = self.convert(value, _Module, f"pkcs11.module.{name}")
+            if module:
+                found.append(ModuleOptions(name, module.path, module.start_timeout, module.timeout))
+        return tuple(found)
+
+    def pkcs11(self, section: dict[str, Any]) -> PKCS11Options:
+        named = self.table(section.pop("module", {}), "pkcs11.module")
+        general = self.convert(section, _PKCS11, "pkcs11") or _PKCS11()
+        # Somebody who names modules, even wrongly, means these and no others.
+        registered = not named if general.use_p11_kit is None else general.use_p11_kit
+        return PKCS11Options(registered, general.settle, self.modules(named))
+
+    def tokens(self, section: object) -> tuple[TokenOptions, ...]:
+        entries = self.convert(section, list[Any], "token") or []
+        tables = [self.convert(e, _Token, f"token[{i}]") for i, e in enumerate(entries)]
+        return tuple(TokenOptions(t.match, t.sign, t.decrypt, t.auth) for t in tables if t)
+
+
+def read(
+    content: bytes, name: str
+) -> tuple[PKCS11Options, tuple[TokenOptions, ...], tuple[str, ...]]:
+    """What the file says, with defaults for what is missing or wrong, and the complaints, each
+    with ``name`` and the key.  A file that is no TOML at all counts as empty."""
+    reader = _Reader(name)
+    try:
+        top = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return PKCS11Options(), (), (f"{name}: {error}",)
+    pkcs11 = reader.pkcs11(reader.table(top.pop("pkcs11", {}), "pkcs11"))
+    tokens = reader.tokens(top.pop("token", []))
+    for key in top:
+        reader.complain(key, "unknown section")
+    return pkcs11, tokens, tuple(reader.problems)
