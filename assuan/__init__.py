@@ -32,8 +32,8 @@ session's `Conversation`, returns to answer OK, raises `AssuanError` to answer E
         close=forget,
     )
 
-`serve` runs it for one client on any trio stream: `stdio_stream`, `inherited_stream`, or all that
-connect to the Unix socket of `listen`.
+`serve` runs it for one client on any trio stream, such as `stdio_stream` or `connection_fd_stream`;
+`serve_socket` for all who connect to the Unix socket of `listen`.
 
 # A client
 
@@ -55,9 +55,19 @@ from assuan.options import Options
 
 if TYPE_CHECKING:
     from assuan.client import Client, Reply, connect, start
-    from assuan.listen import accept, listen
-    from assuan.server import Conversation, Disconnected, Handler, Hangup, Service, serve
-    from assuan.stdio import inherited_stream, stdio_stream
+    from assuan.server import (
+        Conversation,
+        Disconnected,
+        Handler,
+        Hangup,
+        Service,
+        UnixListener,
+        connection_fd_stream,
+        listen,
+        serve,
+        serve_socket,
+        stdio_stream,
+    )
 
 __all__ = [
     "NEED_DATA",
@@ -80,20 +90,31 @@ __all__ = [
     "Service",
     "Source",
     "State",
-    "accept",
+    "UnixListener",
     "connect",
-    "inherited_stream",
+    "connection_fd_stream",
     "listen",
     "serve",
+    "serve_socket",
     "start",
     "stdio_stream",
 ]
 
 _NEED_TRIO = {
-    "assuan.client": ("Client", "Reply", "connect", "start"),
-    "assuan.listen": ("accept", "listen"),
-    "assuan.server": ("Conversation", "Disconnected", "Handler", "Hangup", "Service", "serve"),
-    "assuan.stdio": ("inherited_stream", "stdio_stream"),
+    "assuan.client": {"Client", "Reply", "connect", "start"},
+    "assuan.server": {
+        "Conversation",
+        "Disconnected",
+        "Handler",
+        "Hangup",
+        "Service",
+        "UnixListener",
+        "connection_fd_stream",
+        "listen",
+        "serve",
+        "serve_socket",
+        "stdio_stream",
+    },
 }
 
 

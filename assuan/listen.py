@@ -1,24 +1,16 @@
-"""Unix sockets of Assuan servers: finding them, binding them, and serving all who connect."""
+"""Unix sockets of Assuan servers: finding, binding, and who is at the other end."""
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import re
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 import trio
-
-from assuan.server import Service, Trace, serve
-
-S = TypeVar("S")
-_log = logging.getLogger("assuan")
 
 #: As of scdaemon and gpg-agent (--listen-backlog).
 _BACKLOG = 64
@@ -49,38 +41,47 @@ def resolve(path: str | Path) -> Path:
     return Path(target)
 
 
-@contextmanager
-def listen(path: str | Path) -> Iterator[trio.SocketListener]:
-    """A listener on a Unix socket of mode 0600, which is removed at the end.
+class UnixListener(trio.abc.Listener[trio.SocketStream]):
+    """A listening Unix socket that is removed from the file system when it is closed."""
+
+    def __init__(self, sock: socket.socket, path: Path) -> None:
+        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+        self._made = path.lstat()
+        self.path = path
+
+    async def accept(self) -> trio.SocketStream:
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        """Close, and remove the socket, unless another server has put its own there by now."""
+        with suppress(FileNotFoundError):
+            found = self.path.lstat()
+            if (found.st_dev, found.st_ino) == (self._made.st_dev, self._made.st_ino):
+                self.path.unlink()
+        await self._listener.aclose()
+
+
+async def listen(path: str | Path) -> UnixListener:
+    """A listener on a Unix socket of mode 0600.  Close it when done, to remove the socket.
 
     A redirect file at the path is honoured.  A socket that nobody listens on any more is
     replaced.  Raises OSError: EADDRINUSE if a server answers there, or if something that is no
-    socket is in the way.  To be used within trio.run.
+    socket is in the way.
     """
-    path = resolve(path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+    await trio.lowlevel.checkpoint()
+    return _listen(resolve(path))
+
+
+def _listen(path: Path) -> UnixListener:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
         _bind(sock, path)
-        made = path.lstat()
-        try:
-            path.chmod(0o600)  # before listen: nobody can have connected yet
-            sock.listen(_BACKLOG)
-            yield trio.SocketListener(trio.socket.from_stdlib_socket(sock))
-        finally:
-            _unlink_own(path, made)
-
-
-async def accept(
-    service: Service[S], listener: trio.SocketListener, *, trace: Trace | None = None
-) -> None:
-    """Serve every client that connects, each in a task of its own, until cancelled."""
-
-    async def client(stream: trio.SocketStream) -> None:
-        try:
-            await serve(service, stream, peer_pid=peer_pid(stream), trace=trace)
-        except Exception:
-            _log.exception("a client's session failed")
-
-    await trio.serve_listeners(client, [listener])
+        path.chmod(0o600)  # before listen: nobody can have connected yet
+        sock.listen(_BACKLOG)
+        return UnixListener(sock, path)
+    except BaseException:
+        sock.close()
+        raise
 
 
 def peer_pid(stream: trio.SocketStream) -> int | None:
@@ -111,13 +112,3 @@ def _is_live(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         return probe.connect_ex(str(path)) != errno.ECONNREFUSED
-
-
-def _unlink_own(path: Path, made: os.stat_result) -> None:
-    """Remove the socket, unless another server has put its own there by now."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return
-    if (found.st_dev, found.st_ino) == (made.st_dev, made.st_ino):
-        path.unlink()

@@ -1,6 +1,6 @@
-"""Serving one client of an Assuan service over a trio stream.
+"""Serving the clients of an Assuan service, which is a value, over trio streams.
 
-Where streams come from is in listen.py and stdio.py; a service is a value, its Service record.
+Where streams come from is in listen.py and stdio.py.
 """
 
 from __future__ import annotations
@@ -18,9 +18,24 @@ from assuan.connection import Connection, Role
 from assuan.conversation import Conversation
 from assuan.errors import AssuanError, Code, RemoteProtocolError, Source, err_fields
 from assuan.events import Closed, Command, Err, Ok
+from assuan.listen import UnixListener, listen, peer_pid
+from assuan.stdio import connection_fd_stream, stdio_stream
 from assuan.transport import Disconnected, Trace, Transport
 
-__all__ = ["Conversation", "Disconnected", "Handler", "Hangup", "Service", "Trace", "serve"]
+__all__ = [
+    "Conversation",
+    "Disconnected",
+    "Handler",
+    "Hangup",
+    "Service",
+    "Trace",
+    "UnixListener",
+    "connection_fd_stream",
+    "listen",
+    "serve",
+    "serve_socket",
+    "stdio_stream",
+]
 
 S = TypeVar("S")
 _log = logging.getLogger("assuan")
@@ -86,6 +101,20 @@ async def serve(
         finally:
             with trio.CancelScope(shield=True):
                 await service.close(session)
+
+
+async def serve_socket(
+    service: Service[S], listener: UnixListener, *, trace: Trace | None = None
+) -> None:
+    """Serve every client that connects, each in a task of its own, until cancelled."""
+
+    async def client(stream: trio.SocketStream) -> None:
+        try:
+            await serve(service, stream, peer_pid=peer_pid(stream), trace=trace)
+        except Exception as error:
+            _log.error("a client's session failed: %s", "".join(_without_messages(error)))
+
+    await trio.serve_listeners(client, [listener])
 
 
 class _Serving(Generic[S]):

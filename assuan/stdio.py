@@ -31,7 +31,7 @@ def stdio_stream() -> trio.abc.Stream:
     return trio.StapledStream(_half(send), _half(receive))
 
 
-def inherited_stream(
+def connection_fd_stream(
     environment: MutableMapping[str, str] = os.environ,
 ) -> trio.SocketStream | None:
     """The socket named by ``_assuan_connection_fd``, None if that is not set.
