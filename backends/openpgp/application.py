@@ -1,0 +1,172 @@
+"""The OpenPGP application on one card: selecting it, its data objects, its public keys.
+
+Using the keys is in :mod:`backends.openpgp.card`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from backends.errors import Broken, HardwareFailure, NotFound, Removed, Terminated
+from backends.openpgp import tlv
+from backends.openpgp.algorithms import parse_algorithm, parse_public_key
+from backends.openpgp.apdu import ANY_LENGTH, SHORT_ANSWER, Command
+from backends.openpgp.data_objects import (
+    AID,
+    DO,
+    KEY_OBJECTS,
+    LONG,
+    ExtendedCapabilities,
+    HistoricalBytes,
+    PWStatus,
+    flatten,
+    key_states,
+)
+from backends.openpgp.link import Link
+from backends.openpgp.objects import Objects
+from backends.openpgp.pins import Pins
+from backends.openpgp.session import Session
+from backends.openpgp.slots import Slot
+from backends.openpgp.status import SW, is_ok, to_error
+from backends.token import Algorithm, PublicKey, RSAAlgorithm
+
+log = logging.getLogger(__name__)
+
+#: The first six bytes select every version and maker; some cards do not know their own full AID.
+PREFIX = bytes.fromhex("D27600012401")
+_SELECT, _SELECT_DATA, _GET_DATA, _ASYMMETRIC_KEY_PAIR = 0xA4, 0xA5, 0xCA, 0x47
+_READ_PUBLIC_KEY = 0x81
+_VERSION_3 = 0x0300
+#: No other application has these: an answer proves who gave it.
+_TELLING = frozenset({DO.APPLICATION, DO.PW_STATUS, DO.CARDHOLDER, DO.SECURITY_SUPPORT})
+
+
+class Application:
+    """All methods but :meth:`open` are called within an operation of ``session``."""
+
+    def __init__(self, link: Link) -> None:
+        self.session = Session(link, self._select, self._is_selected)
+        self.objects = Objects(self._get_data)
+        self.pins = Pins(self.session, self.objects)
+        self.aid: AID | None = None
+        self.terminated = False
+        self._keys_seen: tuple[bytes | None, ...] = ()
+        self._public: dict[Slot, PublicKey | None] = {}
+
+    def open(self) -> AID:
+        """Select the application for the first time.
+
+        Raises NotFound if the card has none; Terminated, with ``aid`` set if the card tells it.
+        """
+        self.session.run(self.capabilities)
+        assert self.aid is not None
+        return self.aid
+
+    def capabilities(self) -> ExtendedCapabilities:
+        return ExtendedCapabilities.parse(self.objects.get(DO.EXTENDED_CAPABILITIES) or b"")
+
+    def historical(self) -> HistoricalBytes:
+        return HistoricalBytes.parse(self.objects.get(DO.HISTORICAL_BYTES) or b"")
+
+    def algorithm(self, slot: Slot) -> Algorithm | None:
+        return parse_algorithm(self.objects.get(slot.algorithm) or b"")
+
+    def public_key(self, slot: Slot) -> PublicKey | None:
+        """Read once; not at all from a slot that the card itself calls empty (DO DE)."""
+        if slot not in self._public:
+            states = key_states(self.objects.in_parent(DO.KEY_INFORMATION) or b"")
+            empty = states.get(slot.number) == 0
+            self._public[slot] = None if empty else self._read_public_key(slot)
+        return self._public[slot]
+
+    def certificate(self, slot: Slot) -> bytes | None:
+        """DO 7F21; in versions before 3 the only one is that of the authentication key."""
+        assert self.aid is not None
+        if slot.occurrence == 0:
+            return self.objects.get(DO.CERTIFICATE)
+        if self.aid.version < _VERSION_3 or not self._select_certificate(slot.occurrence):
+            return None
+        try:
+            return self._get_data(DO.CERTIFICATE)
+        finally:
+            self._select_certificate(0)
+
+    def _select(self) -> None:
+        self.pins.forget()
+        self.objects.forget()
+        sw = self.session.channel.send(Command(_SELECT, 4, 0, PREFIX)).sw
+        self.session.proven = True
+        if sw == SW.TERMINATED:
+            self.terminated = True
+            self.aid = self.aid or self._read_aid()
+            raise Terminated("the card is terminated")
+        aid = self._read_aid() if is_ok(sw) else None
+        if self.aid is None and not self.terminated:
+            if aid is None:
+                raise NotFound(f"no OpenPGP application (SW {sw:04X})")
+            self.aid = aid
+        if aid != self.aid or self.terminated:
+            raise Removed("this is another card now, or has another state of life")
+        self._learn()
+
+    def _learn(self) -> None:
+        """What decides how to talk to the card; and whether its keys are those we know."""
+        assert self.aid is not None
+        historical = self.historical()
+        self.session.channel.extended = historical.extended_length
+        self.session.channel.chaining = historical.command_chaining
+        self.pins.version = self.aid.version
+        self.pins.has_kdf = self.capabilities().has_kdf
+        inside = flatten(DO.APPLICATION, self.objects.get(DO.APPLICATION) or b"")
+        if DO.PW_STATUS in inside:
+            self.pins.status = PWStatus.parse(inside[DO.PW_STATUS])
+        else:
+            self.pins.read_status()
+        seen = tuple(self.objects.in_parent(do) for do in KEY_OBJECTS)
+        if seen != self._keys_seen:
+            self._keys_seen = seen
+            self._public.clear()
+
+    def _is_selected(self) -> bool:
+        response = self.session.channel.send(_get_data(DO.AID))
+        return self.aid is not None and tlv.unwrap(DO.AID, response.data) == self.aid.raw
+
+    def _read_aid(self) -> AID | None:
+        data = self.objects.get(DO.AID)
+        return AID.parse(data) if data else None
+
+    def _get_data(self, do: DO) -> bytes | None:
+        long = do in LONG and self.session.channel.extended
+        response = self.session.channel.send(_get_data(do, ANY_LENGTH if long else SHORT_ANSWER))
+        if is_ok(response.sw):
+            self.session.proven |= do in _TELLING and bool(response.data)
+            return response.data
+        self.session.prove()
+        if response.sw == SW.MEMORY_FAILURE:
+            raise HardwareFailure("memory failure on the card")
+        # Cards have many words for "not there", and some for "not now": 6A88, 6A83, 6982...
+        return None
+
+    def _read_public_key(self, slot: Slot) -> PublicKey | None:
+        algorithm = self.algorithm(slot)
+        long = isinstance(algorithm, RSAAlgorithm) and self.session.channel.extended
+        le = ANY_LENGTH if long else SHORT_ANSWER
+        command = Command(_ASYMMETRIC_KEY_PAIR, _READ_PUBLIC_KEY, 0, slot.crt, le)
+        response = self.session.channel.send(command)
+        if not is_ok(response.sw):
+            self.session.prove()
+            log.debug("%s: no key: %s", slot.ref, to_error(response.sw))
+            return None
+        try:
+            return parse_public_key(response.data, algorithm)
+        except Broken as exc:
+            log.warning("%s: left out: %s", slot.ref, exc)
+            return None
+
+    def _select_certificate(self, occurrence: int) -> bool:
+        data = bytes.fromhex("60045C027F21")
+        return is_ok(self.session.channel.send(Command(_SELECT_DATA, occurrence, 4, data)).sw)
+
+
+def _get_data(do: DO, le: int = SHORT_ANSWER) -> Command:
+    return Command(_GET_DATA, do >> 8, do & 0xFF, le=le)

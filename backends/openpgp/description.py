@@ -1,0 +1,75 @@
+"""What a card says of itself, as the records of the contract."""
+
+from __future__ import annotations
+
+from backends.openpgp import tlv
+from backends.openpgp.application import PREFIX, Application
+from backends.openpgp.data_objects import AID, DO, ExtendedCapabilities
+from backends.token import Capabilities, TokenInfo
+
+#: Algorithm of secure messaging in DO C0 (OpenPGP card 3.4 section 4.4.3.7) to OpenPGP's ciphers.
+_SM_CIPHERS = {0: 2, 1: 7, 2: 8, 3: 9}
+#: DO 7F74, object 81: bit 6 of the first byte says button.
+_FEATURES, _BUTTON = 0x81, 0x20
+#: A terminated card that tells no AID: all else zero, which is the number range of test cards.
+_NAMELESS = AID(PREFIX.ljust(16, b"\0"))
+_TERMINATED = 3
+
+
+def describe(application: Application) -> TokenInfo:
+    """Within an operation."""
+    assert application.aid is not None
+    return _info(application, application.aid, _capabilities(application))
+
+
+def describe_terminated(application: Application) -> TokenInfo:
+    """Of a card that answers nothing but its AID, if that."""
+    aid = application.aid or _NAMELESS
+    return _info(application, aid, Capabilities(status_indicator=_TERMINATED))
+
+
+def _info(application: Application, aid: AID, capabilities: Capabilities) -> TokenInfo:
+    link = application.session.link
+    return TokenInfo(
+        serial=aid.raw.hex().upper(),
+        app="openpgp",
+        place=link.reader,
+        name=f"OpenPGP card {aid.printed}",
+        display_serial=aid.printed,
+        version=aid.version,
+        manufacturer=aid.manufacturer,
+        card_type=card_type(link.atr),
+        atr=link.atr,
+        capabilities=capabilities,
+    )
+
+
+def card_type(atr: bytes) -> str:
+    """Those that the ATR gives away (GnuPG scd/app.c, scd/app-openpgp.c)."""
+    if len(atr) == 21 and atr[2] == 0x11:
+        return "gnuk"
+    if len(atr) > 7 and atr[7] == 0x75:
+        return "zeitcontrol"
+    return "generic"
+
+
+def _capabilities(application: Application) -> Capabilities:
+    extended = application.capabilities()
+    features = tlv.find(application.objects.get(DO.GENERAL_FEATURES) or b"", _FEATURES) or b"\0"
+    return Capabilities(
+        get_challenge=extended.get_challenge,
+        key_import=bool(extended.flags & 0x20),
+        pw_status_changeable=bool(extended.flags & 0x10),
+        private_dos=bool(extended.flags & 0x08),
+        max_certificate=extended.max_certificate,
+        algorithm_changeable=bool(extended.flags & 0x04),
+        secure_messaging=_secure_messaging(extended),
+        status_indicator=application.historical().status_indicator,
+        pso_aes=bool(extended.flags & 0x02),
+        button=bool(features[0] & _BUTTON) if features else False,
+        kdf=extended.has_kdf,
+    )
+
+
+def _secure_messaging(extended: ExtendedCapabilities) -> int:
+    return _SM_CIPHERS.get(extended.secure_messaging, 0) if extended.flags & 0x80 else 0

@@ -1,0 +1,179 @@
+"""The PINs of one card: which are verified, what is left of them, and VERIFY.
+
+Changing and resetting them is not here.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from backends.errors import BadPin, Broken, PinBlocked, PinNeeded, TokenError
+from backends.openpgp.apdu import Response
+from backends.openpgp.data_objects import DO, PWStatus
+from backends.openpgp.kdf import KDF, wipe
+from backends.openpgp.link import LinkLost
+from backends.openpgp.objects import Objects
+from backends.openpgp.session import Session
+from backends.openpgp.status import SW, to_error, tries_left
+from backends.token import PinRef, PinRequest
+
+log = logging.getLogger(__name__)
+
+_VERIFY = 0x20
+_VERSION_2 = 0x0200
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """``p2`` of VERIFY; ``min_length`` of OpenPGP card 3.4 section 4.3; position in DO C4."""
+
+    p2: int
+    min_length: int
+    position: int
+
+
+_KINDS: dict[PinRef, _Kind] = {
+    PinRef.PW1_81: _Kind(0x81, 6, 0),
+    PinRef.PW1_82: _Kind(0x82, 6, 0),
+    PinRef.PW3: _Kind(0x83, 8, 2),
+}
+#: CHV2 of version 1 is a PIN of its own, with its own counter.
+_CHV2 = _Kind(0x82, 6, 1)
+_OTHER_PW1 = {PinRef.PW1_81: PinRef.PW1_82, PinRef.PW1_82: PinRef.PW1_81}
+#: Wrong length or wrong data: the card refused the PIN without comparing it.
+_NOT_COMPARED = (SW.WRONG_LENGTH, SW.WRONG_DATA)
+
+
+class Pin:
+    """A PIN on its way to the card: it can be taken once."""
+
+    def __init__(self, value: bytearray | None) -> None:
+        self._value = value
+
+    def take(self) -> bytearray | None:
+        value, self._value = self._value, None
+        return value
+
+    def __bool__(self) -> bool:
+        return self._value is not None
+
+
+class Pins:
+    """What is said here of a verified PIN is what we did; only the card knows for certain."""
+
+    def __init__(self, session: Session, objects: Objects) -> None:
+        self._session = session
+        self._objects = objects
+        self._verified: set[PinRef] = set()
+        #: Set once the application is known: its version, and whether it can have a KDF-DO.
+        self.version = 0
+        self.has_kdf = False
+        self.status: PWStatus | None = None
+
+    def is_verified(self, ref: PinRef) -> bool:
+        """Whether the next operation with that PIN can do without it."""
+        return ref in self._verified and not (ref is PinRef.PW1_81 and self.forced)
+
+    @property
+    def forced(self) -> bool:
+        """Whether each signature wants its own VERIFY (first byte of DO C4)."""
+        return self.status is not None and not self.status.several_signatures
+
+    def forget(self, *refs: PinRef) -> None:
+        """Those, or all if none is named, must be verified again."""
+        self._verified.difference_update(refs or _KINDS)
+
+    def signed(self) -> None:
+        """A signature was made: it uses up a PW1.81 that is good for one."""
+        if self.forced:
+            self.forget(PinRef.PW1_81)
+
+    def read_status(self) -> PWStatus:
+        """DO C4, afresh (one APDU), within an operation."""
+        data = self._objects.get(DO.PW_STATUS)
+        if data is None:
+            raise Broken("the card has no PW status bytes")
+        self.status = PWStatus.parse(data)
+        return self.status
+
+    def request(self, ref: PinRef) -> PinRequest:
+        """What to ask for.  Raises PinBlocked."""
+        kind, status = self._kind(ref), self.read_status()
+        if status.tries[kind.position] == 0:
+            raise PinBlocked("no tries are left for this PIN")
+        return PinRequest(
+            ref,
+            tries_left=status.tries[kind.position],
+            min_length=kind.min_length,
+            max_length=status.max_lengths[kind.position],
+        )
+
+    def verify(self, ref: PinRef, pin: Pin) -> None:
+        """VERIFY within an operation.  Raises PinNeeded if the PIN was taken already.
+
+        PW1 is one PIN with two uses.  Unless each signature is to be confirmed, the other use is
+        opened with it, so that people are asked once for signing, decryption and ssh; the PIN was
+        just found right, so no try is at stake.
+        """
+        if not pin:
+            raise PinNeeded("the PIN is not, or no longer, verified")
+        kdf = self._kdf()
+        self._session.prove()
+        value = pin.take()
+        assert value is not None
+        self._check_length(ref, value)
+        secret = kdf.derive(ref, value) if kdf else bytearray(value)
+        try:
+            self._verify(ref, secret)
+            if self.version >= _VERSION_2 and not self.forced:
+                self._verify_other_use(ref, secret)
+        finally:
+            wipe(secret)
+
+    def _verify(self, ref: PinRef, secret: bytearray) -> None:
+        self.forget(ref)
+        response = self._send(ref, secret)
+        if response.sw != SW.OK:
+            raise self._refusal(ref, response.sw)
+        self._verified.add(ref)
+
+    def _verify_other_use(self, ref: PinRef, secret: bytearray) -> None:
+        other = _OTHER_PW1.get(ref)
+        if other and other not in self._verified and self._send(other, secret).sw == SW.OK:
+            self._verified.add(other)
+
+    def _send(self, ref: PinRef, secret: bytearray) -> Response:
+        command = bytearray((0, _VERIFY, 0, self._kind(ref).p2, len(secret))) + secret
+        try:
+            return Response.parse(self._session.transmit(command))
+        except LinkLost:
+            raise Broken("contact with the card was lost while the PIN was verified") from None
+        finally:
+            wipe(command)
+
+    def _refusal(self, ref: PinRef, sw: int) -> TokenError:
+        """What is wrong, with the tries that are left now."""
+        self._objects.drop(DO.KDF)
+        if sw not in (SW.SECURITY_STATUS, *_NOT_COMPARED) and tries_left(sw) is None:
+            return to_error(sw)
+        left = tries_left(sw)
+        if left is None:
+            left = self.read_status().tries[self._kind(ref).position]
+        return BadPin(tries_left=left)
+
+    def _check_length(self, ref: PinRef, value: bytearray) -> None:
+        """A PIN that cannot be right costs no try: some cards count even those."""
+        kind = self._kind(ref)
+        longest = self.status.max_lengths[kind.position] if self.status else 0xFF
+        if not kind.min_length <= len(value) <= longest:
+            raise BadPin(f"a PIN has {kind.min_length} to {longest} bytes")
+
+    def _kind(self, ref: PinRef) -> _Kind:
+        if ref is PinRef.PW1_82 and 0 < self.version < _VERSION_2:
+            return _CHV2
+        return _KINDS[ref]
+
+    def _kdf(self) -> KDF | None:
+        data = self._objects.get(DO.KDF) if self.has_kdf else None
+        return KDF.parse(data) if data else None

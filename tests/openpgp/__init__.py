@@ -1,0 +1,1 @@
+"""OpenPGP cards: tables, recorded cards, a virtual card in the process and behind pcscd."""
