@@ -6,19 +6,15 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import trio
 
+from assuan.connection import Role
 from assuan.errors import AssuanError, Code, Source
-from assuan.server import (
-    Conversation,
-    Service,
-    connection_fd_stream,
-    listen,
-    serve,
-    serve_socket,
-    stdio_stream,
-)
+from assuan.listen import listen
+from assuan.server import Conversation, Service, Trace, serve, serve_socket
+from assuan.stdio import connection_fd_stream, stdio_stream
 from scd import log
 from scd.commands import COMMANDS
 from scd.config import Config, Mode
@@ -54,10 +50,11 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
         async with trio.open_nursery() as clients:
             await clients.start(_signals, stop)
             listener = await listen(path) if path else None
+            trace = _trace if config.debug else None
             if listener is not None:
-                clients.start_soon(serve_socket, service, listener)
+                clients.start_soon(partial(serve_socket, service, listener, trace=trace))
             if mode is not Mode.DAEMON:
-                clients.start_soon(_serve_pipe, service, greeted, stop)
+                clients.start_soon(_serve_pipe, service, greeted, trace, stop)
             await stop.wait()
             if listener is not None:
                 await listener.aclose()
@@ -72,11 +69,17 @@ def _leave(registry: Registry) -> None:
     os._exit(0)
 
 
-async def _serve_pipe(service: Service[Session], greeted: bool, stop: trio.Event) -> None:
+async def _serve_pipe(
+    service: Service[Session], greeted: bool, trace: Trace | None, stop: trio.Event
+) -> None:
     """Serve gpg-agent; it has ended when its pipe is closed."""
     stream = connection_fd_stream() or stdio_stream()
-    await serve(service, stream, peer_pid=os.getppid(), greeted=greeted)
+    await serve(service, stream, peer_pid=os.getppid(), greeted=greeted, trace=trace)
     stop.set()
+
+
+def _trace(speaker: Role, line: bytes) -> None:
+    _log.debug("%s: %r", speaker.value, line)
 
 
 def _service(shared: Shared, stop: trio.Event) -> Service[Session]:

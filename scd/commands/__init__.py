@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assuan.server import Command
+from assuan.server import Handler
 from backends.errors import Broken, Removed, TokenError
 from scd.commands import cards, crypto, information, keys, raw, writing
 from scd.errors import to_assuan
 from scd.session import Session
 
 
-def _guarded(command: Command[Session]) -> Command[Session]:
+def _guarded(command: Handler[Session]) -> Handler[Session]:
     """The command with token errors in GnuPG's numbers."""
 
     async def run(session: Session, args: bytes) -> str | None:
@@ -27,7 +27,7 @@ def _guarded(command: Command[Session]) -> Command[Session]:
 
 
 #: Every command by its keyword, in the order in which HELP lists them.
-COMMANDS: dict[str, Command[Session]] = {
+COMMANDS: dict[str, Handler[Session]] = {
     name: _guarded(command)
     for module in (cards, keys, crypto, information, raw, writing)
     for name, command in module.COMMANDS.items()

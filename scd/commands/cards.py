@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from assuan.errors import AssuanError, Code
-from assuan.server import Command, split_options
+from assuan.options import Options
+from assuan.server import Handler
 from scd.card import Card, same_serial
 from scd.session import Session, is_hex
 
@@ -13,9 +14,9 @@ _APPLICATIONS = ("openpgp", "nks", "p15", "geldkarte", "dinsig", "sc-hsm", "piv"
 
 
 async def serialno(session: Session, args: bytes) -> None:
-    options = split_options(args)
+    options = Options(args)
     demand = options.value("--demand")
-    if demand is None and options.has("--demand"):
+    if demand == b"":
         raise AssuanError(Code.ASS_PARAMETER, "missing value for option")
     application = options.rest.decode("ascii", "replace").lower()
     if demand is not None:
@@ -58,7 +59,7 @@ async def _selected(session: Session, application: str) -> Card:
 
 
 async def switchcard(session: Session, args: bytes) -> None:
-    serial = split_options(args).rest.decode("ascii", "replace")
+    serial = Options(args).rest.decode("ascii", "replace")
     card = await session.current() if not serial else None
     for known in session.registry.cards:
         if serial and same_serial(known.serial, serial):
@@ -70,7 +71,7 @@ async def switchcard(session: Session, args: bytes) -> None:
 
 
 async def switchapp(session: Session, args: bytes) -> None:
-    application = split_options(args).rest.decode("ascii", "replace").lower()
+    application = Options(args).rest.decode("ascii", "replace").lower()
     if application and application not in _APPLICATIONS:
         raise AssuanError(Code.NOT_FOUND)
     # Of a known application that the card lacks, GnuPG 2.4 says nothing and stays where it is.
@@ -97,8 +98,8 @@ async def disconnect(session: Session, args: bytes) -> None:
     session.card = None
 
 
-COMMANDS: dict[str, Command[Session]] = {
-    "SERIALNO": Command(
+COMMANDS: dict[str, Handler[Session]] = {
+    "SERIALNO": Handler(
         serialno,
         """SERIALNO [--demand=<serialno>] [--all] [<apptype>]
 
@@ -112,7 +113,7 @@ before a PKCS#11 token.  The readers and tokens are looked at afresh.  With
 prefers OpenPGP cards.  --all is accepted; all cards are always looked at.
 No card at all is the error "No such device".""",
     ),
-    "SWITCHCARD": Command(
+    "SWITCHCARD": Handler(
         switchcard,
         """SWITCHCARD [<serialno>]
 
@@ -120,7 +121,7 @@ Make the card of that serial number the current one and print its serial
 number in a status line; without an argument only print that of the
 current card.""",
     ),
-    "SWITCHAPP": Command(
+    "SWITCHAPP": Handler(
         switchapp,
         """SWITCHAPP [<apptype>]
 
@@ -131,21 +132,21 @@ status line:
 
 The only application is "openpgp"; other known names leave it chosen.""",
     ),
-    "RESTART": Command(
+    "RESTART": Handler(
         restart,
         """RESTART
 
 Forget the card that this client chose.  Cards, PINs and other clients are
 not touched.""",
     ),
-    "RESET": Command(
+    "RESET": Handler(
         reset,
         """RESET [--keep-lock]
 
 Reset the current card, with all its verified PINs, and forget that this
 client chose it.""",
     ),
-    "DISCONNECT": Command(
+    "DISCONNECT": Handler(
         disconnect,
         """DISCONNECT
 

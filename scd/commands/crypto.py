@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from assuan.errors import AssuanError, Code
-from assuan.server import Command, split_options
+from assuan.options import Options
+from assuan.server import Handler
 from backends.token import Attribute, PinRef, Use
 from scd import digest
 from scd.card import Card
@@ -16,7 +17,7 @@ _MAX_RANDOM = 4096
 
 
 async def setdata(session: Session, args: bytes) -> None:
-    options = split_options(args)
+    options = Options(args)
     digits = options.rest.decode("ascii", "replace")
     if not digits:
         raise AssuanError(Code.ASS_PARAMETER, "no data given")
@@ -31,17 +32,17 @@ async def setdata(session: Session, args: bytes) -> None:
 
 
 async def pksign(session: Session, args: bytes) -> None:
-    options = split_options(args)
+    options = Options(args)
     name = options.value("--hash")
     # Some gpg-agents of 2.2 leave the option empty; the default is GnuPG's.
     hash_name = name.decode("ascii", "replace") if name else "sha1"
-    if hash_name not in digest.HASH_NAMES:
+    if hash_name not in digest.BY_NAME and hash_name not in digest.RAW_HASHES:
         raise AssuanError(Code.ASS_PARAMETER, "invalid hash algorithm")
     await _sign(session, options.rest, hash_name)
 
 
 async def pkauth(session: Session, args: bytes) -> None:
-    await _sign(session, split_options(args).rest, None)
+    await _sign(session, Options(args).rest, None)
 
 
 async def _sign(session: Session, name: bytes, hash_name: str | None) -> None:
@@ -56,7 +57,7 @@ async def _sign(session: Session, name: bytes, hash_name: str | None) -> None:
 
 async def pkdecrypt(session: Session, args: bytes) -> None:
     _require_data(session)
-    card, key = await session.find_key(split_options(args).rest.decode("ascii", "replace"))
+    card, key = await session.find_key(Options(args).rest.decode("ascii", "replace"))
     if Use.DECRYPT not in key.key.use:
         raise AssuanError(Code.WRONG_KEY_USAGE)
     ciphertext = digest.decrypt_input(key.key.public, session.data)
@@ -72,7 +73,7 @@ def _require_data(session: Session) -> None:
 
 
 async def checkpin(session: Session, args: bytes) -> None:
-    name = split_options(args).rest.decode("ascii", "replace")
+    name = Options(args).rest.decode("ascii", "replace")
     admin = name.endswith("[CHV3]")
     card = await _card_named(session, name.removesuffix("[CHV3]"))
     async with card.lane:
@@ -113,7 +114,7 @@ async def _check_admin_tries(card: Card) -> None:
 
 
 async def random(session: Session, args: bytes) -> None:
-    count = split_options(args).rest
+    count = Options(args).rest
     if not count.isdigit() or not 0 < int(count) <= _MAX_RANDOM:
         raise AssuanError(Code.ASS_PARAMETER, "number of bytes required")
     card = await session.current()
@@ -121,14 +122,14 @@ async def random(session: Session, args: bytes) -> None:
         await session.conversation.data(await card.call(card.token.random, int(count)))
 
 
-COMMANDS: dict[str, Command[Session]] = {
-    "SETDATA": Command(
+COMMANDS: dict[str, Handler[Session]] = {
+    "SETDATA": Handler(
         setdata,
         """SETDATA [--append] <hexstring>
 
 Set the data for PKSIGN, PKAUTH and PKDECRYPT, or append to them.""",
     ),
-    "PKSIGN": Command(
+    "PKSIGN": Handler(
         pksign,
         """PKSIGN [--hash=[rmd160|sha{1,224,256,384,512}|md5|none]] <keygrip>|<keyref>
 
@@ -137,20 +138,20 @@ raw signature is returned as data.  Asks for the PIN by
 
   INQUIRE NEEDPIN <text>""",
     ),
-    "PKAUTH": Command(
+    "PKAUTH": Handler(
         pkauth,
         """PKAUTH <keygrip>|<keyref>
 
 Sign the data of SETDATA for authentication, as SSH wants it.""",
     ),
-    "PKDECRYPT": Command(
+    "PKDECRYPT": Handler(
         pkdecrypt,
         """PKDECRYPT <keygrip>|<keyref>
 
 Decrypt the data of SETDATA: an RSA ciphertext, or the ephemeral public
 point of ECDH.  "S PADDING 0" tells that RSA padding was removed.""",
     ),
-    "CHECKPIN": Command(
+    "CHECKPIN": Handler(
         checkpin,
         """CHECKPIN <serialno>|<keygrip>
 
@@ -158,7 +159,7 @@ Ask for the PIN of that card and verify it, without using a key.  With
 "[CHV3]" behind the serial number, the admin PIN, unless a wrong one could
 do harm.""",
     ),
-    "RANDOM": Command(
+    "RANDOM": Handler(
         random,
         """RANDOM <n>
 

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from assuan.errors import AssuanError, Code, strerror
-from assuan.server import Command, Hangup, split_options
+from assuan.options import Options
+from assuan.server import Handler, Hangup
 from scd.manufacturers import manufacturer_name
 from scd.session import Session
 from scd.version import GNUPG_VERSION
@@ -138,16 +139,29 @@ async def getinfo(session: Session, args: bytes) -> None:
 
 
 async def devinfo(session: Session, args: bytes) -> None:
-    watch = split_options(args).has("--watch")
+    watch = Options(args).has("--watch")
     if watch and session.shared.socket_name is None:
         raise AssuanError(Code.INV_HANDLE)
     await session.registry.scan()
     await _list_devices(session)
-    while watch:
-        await session.registry.changed()
-        await _list_devices(session)
+    if watch:
+        await _watch_devices(session)
     if not session.registry.cards:
         raise AssuanError(Code.NOT_FOUND)
+
+
+async def _watch_devices(session: Session) -> None:
+    """List the devices at each change until the client hangs up."""
+    async with trio.open_nursery() as nursery:
+
+        async def until_closed() -> None:
+            await session.conversation.wait_closed()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(until_closed)
+        while True:
+            await session.registry.changed()
+            await _list_devices(session)
 
 
 async def _list_devices(session: Session) -> None:
@@ -163,8 +177,8 @@ async def killscd(session: Session, args: bytes) -> None:
     raise Hangup("closing connection")
 
 
-COMMANDS: dict[str, Command[Session]] = {
-    "GETINFO": Command(
+COMMANDS: dict[str, Handler[Session]] = {
+    "GETINFO": Handler(
         getinfo,
         """GETINFO <what>
 
@@ -186,7 +200,7 @@ Return information about the daemon as data or status lines:
   apdu_strerror <n>
   dump_state       write the state to the log""",
     ),
-    "DEVINFO": Command(
+    "DEVINFO": Handler(
         devinfo,
         """DEVINFO [--watch]
 
@@ -198,7 +212,7 @@ List the cards that are present:
 
 With --watch list them again at every change until the client hangs up.""",
     ),
-    "KILLSCD": Command(
+    "KILLSCD": Handler(
         killscd,
         """KILLSCD
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from assuan.errors import AssuanError, Code
-from assuan.server import Command, split_options
+from assuan.options import Options
+from assuan.server import Handler
 from backends.token import Use
 from scd import attributes, sexp
 from scd.card import Card
@@ -12,7 +13,7 @@ from scd.view import CardKey
 
 
 async def learn(session: Session, args: bytes) -> None:
-    options = split_options(args)
+    options = Options(args)
     card = await session.current()
     identity = not options.has("--keypairinfo")
     if identity:
@@ -34,7 +35,7 @@ async def learn(session: Session, args: bytes) -> None:
 
 
 async def readkey(session: Session, args: bytes) -> None:
-    options = split_options(args)
+    options = Options(args)
     name = options.rest.decode("ascii", "replace")
     key = await _named(session, name)
     if options.has("--info") or options.has("--info-only"):
@@ -66,7 +67,7 @@ def _public_key(key: CardKey, form: bytes) -> bytes:
 
 
 async def readcert(session: Session, args: bytes) -> None:
-    name = split_options(args).rest.decode("ascii", "replace")
+    name = Options(args).rest.decode("ascii", "replace")
     if name.upper() in ("OPENPGP.1", "OPENPGP.2", "OPENPGP.3"):
         # A card's certificate needs no key beside it.
         card = await session.current()
@@ -107,10 +108,10 @@ _CAPABILITIES = {b"sign": Use.SIGN, b"encr": Use.DECRYPT, b"auth": Use.AUTHENTIC
 
 
 async def keyinfo(session: Session, args: bytes) -> None:
-    options = split_options(args)
-    if options.has_name("--list"):
-        capability = options.value("--list")
-        records = await _listed(session, _CAPABILITIES.get(capability) if capability else None)
+    options = Options(args)
+    capability = options.value("--list")
+    if capability is not None:
+        records = await _listed(session, _CAPABILITIES.get(capability))
     else:
         grip = options.rest.decode("ascii", "replace")
         if not is_keygrip(grip):
@@ -137,8 +138,8 @@ async def _listed(session: Session, use: Use | None) -> list[bytes]:
     return records
 
 
-COMMANDS: dict[str, Command[Session]] = {
-    "LEARN": Command(
+COMMANDS: dict[str, Handler[Session]] = {
+    "LEARN": Handler(
         learn,
         """LEARN [--force] [--keypairinfo] [--reread] [--multi]
 
@@ -156,27 +157,27 @@ and, if it has a certificate:
 
   S CERTINFO 100 <keyref> [<label>]""",
     ),
-    "READKEY": Command(
+    "READKEY": Handler(
         readkey,
         """READKEY [--format=advanced|ssh] [--info|--info-only] [--] <keyref>|<keygrip>
 
 Return the public key as a canonical S-expression.  With --info a
 KEYPAIRINFO line goes before it; with --info-only only that is sent.""",
     ),
-    "READCERT": Command(
+    "READCERT": Handler(
         readcert,
         """READCERT <keyref>|<keygrip>
 
 Return the X.509 certificate of that key in DER.""",
     ),
-    "GETATTR": Command(
+    "GETATTR": Handler(
         getattr_,
         """GETATTR <name> [<keygrip>]
 
 Return an attribute of the current card, or of the card that holds the key
 of that keygrip, in one or more status lines.""",
     ),
-    "KEYINFO": Command(
+    "KEYINFO": Handler(
         keyinfo,
         """KEYINFO [--list[=sign|encr|auth]] [--data] [<keygrip>]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from assuan.errors import AssuanError, Code
-from assuan.server import Command, split_options
+from assuan.options import Options
+from assuan.server import Handler
 from backends.token import RawCard
 from scd.card import Card
 from scd.session import Session, is_hex
@@ -13,7 +14,7 @@ _MAX_ANSWER = 4096
 
 
 async def apdu(session: Session, args: bytes) -> None:
-    options = split_options(args)
+    options = Options(args)
     card = await session.current()
     if not isinstance(card.token, RawCard):
         raise AssuanError(Code.UNSUPPORTED_OPERATION, "a PKCS#11 token takes no APDUs")
@@ -30,8 +31,9 @@ async def apdu(session: Session, args: bytes) -> None:
     if not is_hex(digits) or len(digits) % 2:
         raise AssuanError(Code.ASS_PARAMETER, "invalid hexstring")
     command = bytes.fromhex(digits)
-    if options.has_name("--exlen"):
-        command = _extended(command, options.value("--exlen"))
+    length = options.value("--exlen")
+    if length is not None:
+        command = _extended(command, length)
     async with card.lane:
         answer = await _exchange(card, card.token, command, follow=options.has("--more"))
     await session.conversation.data(answer)
@@ -48,7 +50,7 @@ async def _exchange(card: Card, token: RawCard, command: bytes, *, follow: bool)
     return collected + answer
 
 
-def _extended(command: bytes, length: bytes | None) -> bytes:
+def _extended(command: bytes, length: bytes) -> bytes:
     """The short APDU as an extended one that takes an answer of ``length`` bytes (ISO 7816-4
     section 5.2)."""
     if length and not length.isdigit():
@@ -68,8 +70,8 @@ def _dump(atr: bytes) -> str:
     return "\n".join(lines) + "\n"
 
 
-COMMANDS: dict[str, Command[Session]] = {
-    "APDU": Command(
+COMMANDS: dict[str, Handler[Session]] = {
+    "APDU": Handler(
         apdu,
         """APDU [--[dump-|data-]atr] [--more] [--exlen[=N]] [<hexstring>]
 

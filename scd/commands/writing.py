@@ -4,7 +4,7 @@ scdaemon refuses what a card's application lacks."""
 from __future__ import annotations
 
 from assuan.errors import AssuanError, Code
-from assuan.server import Command
+from assuan.server import Handler
 from scd.session import Session
 
 
@@ -23,7 +23,7 @@ _SYNOPSES = {
     "UNLOCK": "UNLOCK",
 }
 
-COMMANDS: dict[str, Command[Session]] = {
-    name: Command(_refuse, f"{synopsis}\n\nRefused: the cards are served for reading and use.")
+COMMANDS: dict[str, Handler[Session]] = {
+    name: Handler(_refuse, f"{synopsis}\n\nRefused: the cards are served for reading and use.")
     for name, synopsis in _SYNOPSES.items()
 }
