@@ -1,0 +1,21 @@
+"""What is told about one PKCS#11 module.  Where modules are found is in discovery.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleConfig:
+    """One PKCS#11 module.
+
+    ``name``: for people, the log and the READER line; not empty.  ``path``: the shared object.
+    ``start_timeout``: seconds that starting the worker, loading the module and C_Initialize may
+    take together (OpenSC looks at every reader there, some seconds each).  ``timeout``: seconds
+    that any one request may take, a touch or the typing on a PIN pad included.
+    """
+
+    name: str
+    path: str
+    start_timeout: float = 30.0
+    timeout: float = 60.0
