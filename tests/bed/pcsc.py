@@ -1,0 +1,193 @@
+"""A private pcscd with virtual readers: own socket, own ports, own configuration.
+
+pcscd (1.9 and 2.x) takes a listening socket from whoever starts it, as systemd does: that is what
+keeps it off the machine's own /run/pcscd/pcscd.comm.  The readers are vpcd's, two to a driver.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+
+from smartcard import scard
+
+from tests.bed.process import DEADLINE, ProgramFailed
+from tests.bed.virtual_reader import VirtualReader
+
+SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
+
+_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+_READER = "Virtual PCD"
+_SLOTS = 2
+_STARTS = 5
+
+
+@cache
+def _private_directory() -> Path:
+    """One for the process: libpcsclite keeps the first socket name that it has read."""
+    directory = tempfile.mkdtemp(prefix="anyscd-pcscd-")
+    atexit.register(shutil.rmtree, directory)
+    return Path(directory)
+
+
+class Pcscd:
+    """A running pcscd; at most one at a time in a process (see :func:`_private_directory`).
+
+    ``readers``: two for each driver, in the order in which PC/SC lists them.  ``env``: what a
+    client needs in its environment; this process's own has it too, from the first start on.
+    """
+
+    def __init__(self, drivers: int = 1) -> None:
+        self.directory = _private_directory()
+        self.socket = self.directory / "pcscd.comm"
+        self.log = self.directory / "pcscd.log"
+        self.env = {SOCKET_VARIABLE: str(self.socket)}
+        self.readers = [VirtualReader(self._wait) for _ in range(drivers * _SLOTS)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Pcscd:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for reader in self.readers:
+            reader.card = None
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id; RuntimeError while it is stopped."""
+        if self._process is None:
+            raise RuntimeError("pcscd is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it; cards that are in their readers are seen when this returns."""
+        os.environ.update(self.env)
+        for _ in range(_STARTS):
+            ports = self._configure()
+            self._process = self._spawn()
+            names = self._listed()
+            if len(names) == len(ports):
+                break
+            self.stop()  # somebody took one of the ports in between
+        else:
+            raise ProgramFailed(f"pcscd does not come up:\n{self.log.read_text()}")
+        for reader, name, port in zip(self.readers, names, ports, strict=True):
+            reader.name, reader.port = name, port
+            reader.connect()
+        for reader in self.readers:
+            if reader.card is not None:
+                self._wait(reader, True)
+
+    def stop(self) -> None:
+        """Stop it; the cards stay in their readers."""
+        if self._process is None:
+            return
+        for reader in self.readers:
+            reader.disconnect()
+        self._process.terminate()
+        self._process.wait(10)
+        self._process = None
+        self.socket.unlink(missing_ok=True)
+
+    def restart(self) -> None:
+        """As after ``systemctl restart pcscd``: every client's connection is gone."""
+        self.stop()
+        self.start()
+
+    def _configure(self) -> list[int]:
+        """Write the reader configuration; return the ports of the slots."""
+        folder = self.directory / "readers"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        ports: list[int] = []
+        entries = []
+        for number in range(len(self.readers) // _SLOTS):
+            port = _free_ports(_SLOTS)
+            ports += range(port, port + _SLOTS)
+            # vpcd keeps its slots in static variables: a second entry needs a copy of its own.
+            driver = shutil.copy(_DRIVER, self.directory / f"vpcd{number}.so")
+            entries.append(
+                f'FRIENDLYNAME "{_READER} {number}"\nDEVICENAME /dev/null:{port:#x}\n'
+                f"LIBPATH {driver}\nCHANNELID {port:#x}\n"
+            )
+        (folder / "vpcd").write_text("\n".join(entries))
+        return ports
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        command = (
+            "LISTEN_PID=$$ LISTEN_FDS=1 PATH=$PATH:/usr/sbin:/sbin"
+            ' exec pcscd --foreground --debug --config "$0" 3<&0 </dev/null'
+        )
+        with socket.socket(socket.AF_UNIX) as listener, self.log.open("wb") as log:
+            listener.bind(str(self.socket))
+            listener.listen(16)
+            return subprocess.Popen(
+                ["sh", "-c", command, str(self.directory / "readers")],
+                stdin=listener.fileno(),
+                stdout=log,
+                stderr=log,
+            )
+
+    def _listed(self) -> list[str]:
+        """Names of our readers.  Waits for pcscd: its socket has been listening from the start."""
+        result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        if result != scard.SCARD_S_SUCCESS:
+            return []
+        try:
+            _, names = scard.SCardListReaders(context, [])
+        finally:
+            scard.SCardReleaseContext(context)
+        return [name for name in names if name.startswith(_READER)]
+
+    def _wait(self, reader: VirtualReader, present: bool) -> None:
+        """Wait until pcscd says that a card is in, or is not in, this reader."""
+        if self._process is None:
+            return
+        wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
+        _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        deadline = time.monotonic() + DEADLINE
+        state = scard.SCARD_STATE_UNAWARE
+        try:
+            while not state & wanted or state & scard.SCARD_STATE_MUTE:
+                left = max(0, int((deadline - time.monotonic()) * 1000))
+                result, states = scard.SCardGetStatusChange(context, left, [(reader.name, state)])
+                if result != scard.SCARD_S_SUCCESS:
+                    reason = scard.SCardGetErrorMessage(result)
+                    raise ProgramFailed(f"{reader.name}: {reason}\n{self.log.read_text()}")
+                state = states[0][1]
+        finally:
+            scard.SCardReleaseContext(context)
+
+
+def _free_ports(count: int) -> int:
+    """Return the first of ``count`` consecutive ports that nobody has at this moment."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("", 0))
+            start: int = first.getsockname()[1]
+            if all(_is_free(port) for port in range(start + 1, start + count)):
+                return start
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("", port))
+        except (OSError, OverflowError):
+            return False
+    return True

@@ -1,0 +1,40 @@
+"""Fixtures of the test bed: one pcscd for the whole run, a reader and a card for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bed.card import openpgp_card
+from tests.bed.pcsc import Pcscd
+from tests.bed.virtual_reader import VirtualReader
+
+if TYPE_CHECKING:
+    from jcecard.main import OpenPGPCard
+
+
+@pytest.fixture(scope="session")
+def pcscd() -> Iterator[Pcscd]:
+    """A private pcscd with two readers; who stops it starts it again."""
+    with Pcscd() as running:
+        yield running
+
+
+@pytest.fixture
+def reader(pcscd: Pcscd) -> Iterator[VirtualReader]:
+    """An empty reader, and no card in any other."""
+    reader = pcscd.readers[0]
+    reader.apdus.clear()
+    yield reader
+    for other in pcscd.readers:
+        other.fault, other.latency = None, 0.0
+        other.remove()
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> OpenPGPCard:
+    """A factory-fresh OpenPGP card, not inserted."""
+    return openpgp_card(tmp_path / "card")
