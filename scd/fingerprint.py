@@ -12,8 +12,8 @@ from scd.sexp import prefixed_point
 RSA, ECDH, ECDSA, EDDSA = 1, 18, 19, 22
 
 #: KDF hash and key wrap cipher of an ECDH key by the size of its curve: SHA-256 and AES-128,
-#: SHA-384 and AES-256, SHA-512 and AES-256 (RFC 6637 section 12.2.1 with GnuPG's choice of AES-256
-#: in the middle: g10/ecdh.c, kek_params_table).
+#: SHA-384 and AES-256, SHA-512 and AES-256 (g10/ecdh.c, kek_params_table).  For 384 bits GnuPG 2.2
+#: takes AES-192, as RFC 6637 section 12.2.1 has it: such a key gets another fingerprint there.
 _KEK_PARAMS = ((256, b"\x08\x07"), (384, b"\x09\x09"), (528, b"\x0a\x09"))
 
 
