@@ -5,7 +5,6 @@ Every call of it drops the GIL (its SWIG %exception wraps them all in Py_BEGIN_A
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from smartcard import scard
 
 from backends.errors import Broken, Busy, Removed, TokenError
 from backends.openpgp.link import LinkLost
+from backends.openpgp.watchdog import Watchdog
 
 #: How long another program may hold the card before we say so: the reader for itself alone, which
 #: is looked at every tenth of a second, or a transaction.
@@ -160,6 +160,7 @@ class PCSCLink:
     def __init__(self, reader: str) -> None:
         self._reader = reader
         self._context = Context()
+        self._watchdog = Watchdog(TRANSACTION_SECONDS, self._context.release)
         self._card = 0
         self._protocol = 0
         self.atr = b""
@@ -202,13 +203,17 @@ class PCSCLink:
         try:
             self._reconnect(scard.SCARD_LEAVE_CARD)
         except LinkLost:
-            self.close()
+            self._disconnect()
             self._connect()
 
     def reset(self) -> None:
         self._reconnect(scard.SCARD_UNPOWER_CARD)
 
     def close(self) -> None:
+        self._disconnect()
+        self._watchdog.close()
+
+    def _disconnect(self) -> None:
         if self._card:
             scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
             self._card = 0
@@ -246,20 +251,10 @@ class PCSCLink:
         The calls that wait for it cannot be told to give up.  But they ask again every 100 ms with
         the context unlocked in between (pcsclite winscard_clnt.c), and fail once it is released.
         """
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            self._context.release()
-
-        timer = threading.Timer(TRANSACTION_SECONDS, expire)
-        timer.daemon = True
-        timer.start()
         try:
-            yield
+            with self._watchdog.watching():
+                yield
         except LinkLost:
-            if expired.is_set():
+            if self._watchdog.has_bitten:
                 raise Busy("another program does not end its transaction with the card") from None
             raise
-        finally:
-            timer.cancel()
