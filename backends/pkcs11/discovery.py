@@ -76,8 +76,7 @@ def registered_modules(places: Places | None = None) -> list[ModuleConfig]:
     for name in sorted(settings, key=lambda name: (-_priority(settings[name]), name)):
         reason = _reason_against(settings[name])
         if reason is None:
-            path = _locate(settings[name]["module"], places)
-            found.append(ModuleConfig(name, path))
+            found.append(ModuleConfig(name, _locate(settings[name]["module"], places)))
         else:
             _log.info("module %s of p11-kit is not used: %s", name, reason)
     return found
