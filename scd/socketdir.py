@@ -1,7 +1,4 @@
-"""Where GnuPG's daemons of one home directory put their sockets (common/homedir.c).
-
-Only looks; creating the directory is gpgconf's part (gpgconf --create-socketdir).
-"""
+"""Where GnuPG's daemons of one home directory put their sockets (common/homedir.c)."""
 
 from __future__ import annotations
 
@@ -26,19 +23,20 @@ def socket_path(homedir: Path) -> Path:
 
 def socket_dir(homedir: Path, run: tuple[Path, ...] = _RUN) -> Path:
     """``/run/user/UID/gnupg``, or ``d.HASH`` below it for any other than the default home
-    directory, if that is there and no one else's; else the home directory itself."""
+    directory, both made if need be; if that cannot be, the home directory itself."""
     for base in run:
-        users = base / "user" / str(os.getuid())
-        if users.is_dir():
-            shared = users / "gnupg"
+        runtime = base / "user" / str(os.getuid())
+        if runtime.is_dir():
+            shared = runtime / "gnupg"
             wanted = shared if homedir == default_homedir() else shared / f"d.{_hash(homedir)}"
             return wanted if _private(shared) and _private(wanted) else homedir
     return homedir
 
 
 def _private(directory: Path) -> bool:
-    """Whether it is a directory of ours that no one else may enter."""
+    """Whether it is, or now becomes, a directory of ours that no one else may enter."""
     try:
+        directory.mkdir(0o700, exist_ok=True)
         status = directory.stat()
     except OSError:
         return False

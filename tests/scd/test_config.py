@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scd import config
+from scd.config import Config, ModuleOptions, PKCS11Options, TokenOptions
+from scd.options import OptionError, parse_argv
+
+
+def load(tmp_path: Path, argv: list[str] | None = None, **files: str) -> Config:
+    """The configuration from these files; ``home_conf`` is scdaemon.conf in the home."""
+    places = {
+        "home_conf": tmp_path / "home" / "scdaemon.conf",
+        "etc_conf": tmp_path / "etc" / "gnupg" / "scdaemon.conf",
+        "home_toml": tmp_path / "home" / "anyscd.toml",
+        "etc_toml": tmp_path / "etc" / "anyscd.toml",
+    }
+    for name, content in files.items():
+        places[name].parent.mkdir(parents=True, exist_ok=True)
+        places[name].write_text(content)
+    settings, _ = parse_argv(argv or [])
+    return config.load(tmp_path / "home", settings, tmp_path / "etc")
+
+
+def test_nothing_need_be_configured(tmp_path: Path) -> None:
+    assert load(tmp_path) == Config(tmp_path / "home")
+
+
+def test_every_served_option_does_something(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        home_conf="verbose\nverbose\nquiet\ndebug ipc\nlog-file /x/log\nreader-port Reader 00\n"
+        "card-timeout 5\ndisable-pinpad\ndisable-application OpenPGP\n"
+        "disable-application piv\napplication-priority openpgp,PKCS11\ndeny-admin\n",
+    )
+    assert found == Config(
+        tmp_path / "home",
+        log_file="/x/log",
+        verbose=2,
+        quiet=True,
+        debug=True,
+        deny_admin=True,
+        disable_application=frozenset({"openpgp", "piv"}),
+        application_priority=("openpgp", "pkcs11"),
+        reader_port="Reader 00",
+        card_timeout=5,
+        disable_pinpad=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "debug"),
+    [
+        (["--debug-all"], True),
+        (["--debug", "1024"], True),
+        (["--debug", "0"], False),
+        (["--debug-level", "basic"], True),
+        (["--debug-level", "none"], False),
+        (["--debug-level", "3"], True),
+        (["--debug-level", "0"], False),
+        (["--debug-level", "guru", "--debug-level", "none"], False),
+    ],
+)
+def test_debugging_is_on_or_off(tmp_path: Path, argv: list[str], debug: bool) -> None:
+    assert load(tmp_path, argv).debug is debug
+
+
+def test_home_overrules_etc_and_the_command_line_both(tmp_path: Path) -> None:
+    found = load(tmp_path, etc_conf="card-timeout 1\nlog-file /log\n", home_conf="card-timeout 2\n")
+    assert (found.card_timeout, found.log_file) == (2, "/log")
+    assert load(tmp_path, ["--card-timeout", "3"]).card_timeout == 3
+
+
+def test_files_can_be_left_out_or_named(tmp_path: Path) -> None:
+    other = tmp_path / "other.conf"
+    other.write_text("card-timeout 7\n")
+    assert load(tmp_path, ["--no-options"], home_conf="card-timeout 2\n").card_timeout == 0
+    assert load(tmp_path, ["--options", str(other)]).card_timeout == 7
+    with pytest.raises(OptionError, match=r"missing\.conf'?: No such file"):
+        load(tmp_path, ["--options", str(tmp_path / "missing.conf")])
+
+
+def test_options_without_meaning_here_are_told_once(tmp_path: Path) -> None:
+    found = load(tmp_path, etc_conf="pcsc-shared\n", home_conf="pcsc-shared\ndisable-ccid\n")
+    assert found.unserved == ("pcsc-shared", "disable-ccid")
+    assert found.warnings == found.errors == ()
+
+
+def test_unknown_options_are_warnings_and_wrong_values_errors(tmp_path: Path) -> None:
+    conf = tmp_path / "home" / "scdaemon.conf"
+    found = load(tmp_path, home_conf="bogus\ncard-timeout soon\ndebug-level loud\ndeny-admin\n")
+    assert found.warnings == (f"{conf}:1: invalid option: bogus",)
+    assert found.errors == (
+        f"{conf}: invalid value for card-timeout: soon",
+        f"{conf}: invalid value for debug-level: loud",
+    )
+    assert found.deny_admin
+    assert found.card_timeout == 0
+
+
+def test_a_file_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "home" / "scdaemon.conf").mkdir(parents=True)
+    assert "Is a directory" in load(tmp_path).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("argv", "gnupghome", "expected"),
+    [
+        (["--homedir", "/a"], "/b", "/a"),
+        (["--homedir", "/a/"], None, "/a"),
+        ([], "/b", "/b"),
+        ([], None, "/h/.gnupg"),
+        (["--homedir", "~/x"], None, "/h/x"),
+    ],
+)
+def test_the_home_directory_is_gnupgs(
+    argv: list[str], gnupghome: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/h")
+    monkeypatch.delenv("GNUPGHOME", raising=False)
+    if gnupghome:
+        monkeypatch.setenv("GNUPGHOME", gnupghome)
+    assert config.homedir(parse_argv(argv)[0]) == Path(expected)
+
+
+TOML = """
+[pkcs11]
+settle = 2
+[pkcs11.module.softhsm]
+path = "/usr/lib/softhsm/libsofthsm2.so"
+start-timeout = 5.5
+timeout = 9
+[pkcs11.module.opensc]
+path = "opensc-pkcs11.so"
+[[token]]
+match = "Office token"
+sign = "label"
+[[token]]
+match = "D2760001240111503131123456780000"
+decrypt = "P11.0123456789ABCDEF"
+auth = "0123456789012345678901234567890123456789"
+"""
+
+
+def test_anyscd_toml_names_modules_and_keys(tmp_path: Path) -> None:
+    found = load(tmp_path, home_toml=TOML)
+    assert found.errors == ()
+    assert found.pkcs11 == PKCS11Options(
+        use_p11_kit=False,
+        settle=2.0,
+        modules=(
+            ModuleOptions("softhsm", "/usr/lib/softhsm/libsofthsm2.so", 5.5, 9.0),
+            ModuleOptions("opensc", "opensc-pkcs11.so"),
+        ),
+    )
+    assert found.tokens == (
+        TokenOptions("Office token", sign="label"),
+        TokenOptions(
+            "D2760001240111503131123456780000",
+            decrypt="P11.0123456789ABCDEF",
+            auth="0123456789012345678901234567890123456789",
+        ),
+    )
+
+
+def test_the_file_in_the_home_is_used_alone(tmp_path: Path) -> None:
+    assert load(tmp_path, etc_toml=TOML).tokens
+    found = load(tmp_path, etc_toml=TOML, home_toml="[pkcs11]\nsettle = 0\n")
+    assert found.pkcs11 == PKCS11Options(settle=0.0)
+    assert found.tokens == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "registered"),
+    [
+        ("", True),
+        ("[pkcs11]\n", True),
+        ("[pkcs11.module.a]\npath='a.so'\n", False),
+        ("[pkcs11]\nuse-p11-kit=true\n[pkcs11.module.a]\npath='a.so'\n", True),
+        ("[pkcs11]\nuse-p11-kit=false\n", False),
+        ("[pkcs11.module.a]\npath=1\n", False),
+    ],
+)
+def test_whoever_names_modules_means_no_others(tmp_path: Path, text: str, registered: bool) -> None:
+    assert load(tmp_path, home_toml=text).pkcs11.use_p11_kit is registered
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[pkcs11]\nsettle = 'soon'\n", "pkcs11.settle: Expected `float`, got `str`"),
+        ("[pkcs11]\nsettle = -1\n", "pkcs11.settle: Expected `float` >= 0.0"),
+        ("[pkcs11]\nsettel = 1\n", "pkcs11: Object contains unknown field `settel`"),
+        ("pkcs11 = 1\n", "pkcs11: Expected `object`, got `int`"),
+        ("[pkcs11]\nmodule = 1\n", "pkcs11.module: Expected `object`, got `int`"),
+        ("[pkcs11.module]\nx = 1\n", "pkcs11.module.x: Expected `object`, got `int`"),
+        ("[pkcs11.module.x]\n", "pkcs11.module.x: Object missing required field `path`"),
+        (
+            "[pkcs11.module.x]\npath=''\n",
+            "pkcs11.module.x.path: Expected `str` of length >= 1",
+        ),
+        (
+            "[pkcs11.module.x]\npath='x'\ntimeout=0\n",
+            "pkcs11.module.x.timeout: Expected `float` > 0.0",
+        ),
+        ("[token]\n", "token: Expected `array`, got `object`"),
+        ("[[token]]\nsign='x'\n", "token[0]: Object missing required field `match`"),
+        ("[[token]]\nmatch=1\n", "token[0].match: Expected `str`, got `int`"),
+        ("[opengpg]\n", "opengpg: unknown section"),
+    ],
+)
+def test_a_complaint_names_file_and_key_and_costs_one_section(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    path = tmp_path / "home" / "anyscd.toml"
+    if "token" not in text:
+        text += "[[token]]\nmatch = 'kept'\n"
+    found = load(tmp_path, home_toml=text)
+    assert found.errors == (f"{path}: {complaint}",)
+    assert bool(found.tokens) is ("kept" in text)
+
+
+@pytest.mark.parametrize("content", [b"[pkcs11", b"\xff"])
+def test_what_is_no_toml_counts_as_empty(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "home" / "anyscd.toml"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    found = load(tmp_path)
+    assert found.pkcs11 == PKCS11Options()
+    assert len(found.errors) == 1
+    assert found.errors[0].startswith(f"{path}: ")
+
+
+def test_a_toml_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "home" / "anyscd.toml").mkdir(parents=True)
+    assert "Is a directory" in load(tmp_path).errors[0]
