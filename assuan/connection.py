@@ -2,7 +2,7 @@
 
 Whose turn it is, and what may be said then, is in two tables, TURN and TRANSITIONS.  Both ends
 keep the same state: what one sends, the other receives.  Everything that changes the state is
-in Connection.send and Connection.next_event.
+in Connection: send, send_failed and next_event.
 """
 
 from __future__ import annotations
@@ -199,6 +199,12 @@ class Connection:
         data = encode(event)
         self._state = state
         return data
+
+    def send_failed(self) -> None:
+        """What ``send`` returned was not, or not all of it, delivered.  The connection is CLOSED:
+        nobody knows what the other side makes of it.
+        """
+        self._state = State.CLOSED
 
     def _parse_next(self) -> Event | Wait:
         parse = _PARSERS[self._state]

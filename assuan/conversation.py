@@ -77,10 +77,8 @@ class Conversation:
     async def end(self, reply: Ok | Err) -> None:
         """Answer the command.  For serve(), which calls it once a handler is done."""
         try:
-            while self._transport.state is State.INQUIRY:  # its handler gave up waiting
+            while self._transport.state is State.INQUIRY:  # the handler gave up waiting
                 await self._drain()
-            if self._transport.state is State.CLOSED:  # and its handler took no notice
-                raise Disconnected
             if isinstance(reply, Ok) and self._data:
                 await self._transport.send(Data(self._data), reply)
             else:

@@ -44,7 +44,10 @@ class Transport:
         """Send events in one piece.
 
         Raises LocalProtocolError if one may not be sent now, Disconnected if nobody reads it.
+        When this is cancelled, the connection is CLOSED.
         """
+        if self.state is State.CLOSED:
+            raise Disconnected
         data = b"".join([self._connection.send(event) for event in events])
         if self._trace is not None:
             for event in events:
@@ -52,7 +55,11 @@ class Transport:
         try:
             await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._connection.send_failed()
             raise Disconnected from error
+        except BaseException:
+            self._connection.send_failed()
+            raise
 
     async def receive(self, *, confidential: bool = False) -> Event:
         """The next event of the other side; Closed at its end of file, however that came.

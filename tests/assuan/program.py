@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
+import trio.testing
 
 from assuan.errors import AssuanError, Code, Source
 from assuan.options import Options
@@ -84,9 +86,18 @@ async def nagging(session: Session, args: bytes) -> None:
 
 
 async def impatient(session: Session, args: bytes) -> None:
-    """Gives up its inquiry at once."""
-    with trio.move_on_after(0):
-        await session.conversation.inquire("WHAT", limit=10)
+    """Gives up its inquiry as soon as it waits for the answer."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(session.conversation.inquire, "WHAT", limit=10))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+
+async def hasty(session: Session, args: bytes) -> None:
+    """Is cancelled within a line that it sends."""
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await session.conversation.status("KEY")
 
 
 async def fail(session: Session, args: bytes) -> None:
@@ -133,6 +144,7 @@ COMMANDS = {
     "STUBBORN": Handler(stubborn, "STUBBORN"),
     "NAGGING": Handler(nagging, "NAGGING"),
     "IMPATIENT": Handler(impatient, "IMPATIENT"),
+    "HASTY": Handler(hasty, "HASTY"),
     "FAIL": Handler(fail, "FAIL text"),
     "CRASH": Handler(crash, "CRASH text"),
     "BADSTATUS": Handler(bad_status, "BADSTATUS"),

@@ -235,6 +235,13 @@ def test_unsendable_text_changes_nothing(event: Event) -> None:
     assert server.state is State.BUSY
 
 
+def test_after_a_failed_send_it_is_over() -> None:
+    server = server_in(State.BUSY)
+    server.send(Ok())
+    server.send_failed()
+    assert server.next_event() == Closed()
+
+
 def test_longest_lines_can_be_sent() -> None:
     server = server_in(State.BUSY)
     assert len(server.send(Status(b"A", b"x" * (MAX_LINE - 4)))) == MAX_LINE + 1
