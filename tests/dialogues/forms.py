@@ -58,14 +58,17 @@ def uncaret(text: str) -> str:
     return re.sub(r"\^([@-_])", lambda m: chr(ord(m[1]) - 64), text)
 
 
-def data_form(command: str, payload: bytes, recorded: bool) -> str:
-    """What kind of data a D line carries, by the command that it answers."""
+def data_form(command: str, data: bytes) -> str:
+    """What the data that answer a command begin with, as far as it is the same for all keys.
+
+    The recorded data are in caret notation, which leaves printable characters alone.
+    """
     word = command.split(" ")[0]
     if word == "READKEY":
         # Up to the first key material: names, lengths, flags.
-        head = re.match(rb".*?\((?:1:q|1:n)\d+:", payload)
-        assert head, payload
+        head = re.match(rb".*?\((?:1:q|1:n)\d+:", data)
+        assert head, data
         return head[0].decode()
     if word == "PKDECRYPT":
-        return f"{payload[:1]!r} and more" if recorded else f"{payload[:1]!r} and more"
+        return f"shared secret with prefix {data[:1].decode()}"
     return f"data of {word}"
