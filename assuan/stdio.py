@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
 import stat
+import sys
 from collections.abc import MutableMapping
 
 import trio
@@ -20,13 +22,11 @@ def stdio_stream() -> trio.abc.Stream:
     and standard error, so that a stray print cannot spoil the protocol.  Works for pipes,
     sockets and terminals, and also for regular files and /dev/null.
     """
-    receive, send = os.dup(0), os.dup(1)
+    receive, send = (fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3) for number in (0, 1))
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # started without standard error
-        os.dup2(null, 1)
+    # Started without standard error, we may have something else under its number by now.
+    os.dup2(null if sys.__stderr__ is None else 2, 1)
     os.close(null)
     return trio.StapledStream(_half(send), _half(receive))
 
