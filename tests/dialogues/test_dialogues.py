@@ -1,5 +1,5 @@
-"""What the agents of GnuPG 2.2.40, 2.4.7 and 2.5.13 said, said to anyscd on a virtual card with like
-keys: the answers agree in form and order.
+"""What the agents of GnuPG 2.2.40, 2.4.7 and 2.5.13 said, said to anyscd on a virtual card with
+like keys: the answers agree in form and order.
 
 Commands that change the card are not played; what they did is done to the card behind the daemon's
 back, and the rest of the section is played to a daemon started after it.
