@@ -34,7 +34,7 @@ def fork(socket_path: Path, command: Sequence[str], csh: bool, detach: bool) -> 
     info = f"{socket_path}:{child}:1"
     if command:
         os.environ["SCDAEMON_INFO"] = info
-        return _become(command)
+        return _become(command, child)
     print(_shell_command(info, csh), flush=True)
     return 0
 
@@ -50,10 +50,12 @@ def _shell_command(info: str, csh: bool) -> str:
     return f"SCDAEMON_INFO={info}; export SCDAEMON_INFO;"
 
 
-def _become(command: Sequence[str]) -> int:
+def _become(command: Sequence[str], child: int) -> int:
+    """Run the command in this process; without it nobody wants the daemon."""
     try:
         os.execvp(command[0], list(command))  # noqa: S606  # the user's own words
     except OSError as error:
+        os.kill(child, signal.SIGTERM)
         print(f"anyscd: {command[0]}: {error.strerror}", file=sys.stderr)
         return 2
 
