@@ -43,13 +43,13 @@ def parse_answer(line: bytearray) -> Data | End | Cancel | None:
     """
     if not line or line.startswith(b"#"):
         return None
-    word = bytes(line[:4]).upper()
+    if line[:2].upper() in (b"D ", b"D"):
+        return _take_data(line)
+    word = line[:4].upper()
     if word.startswith(b"CAN"):
         return Cancel()
     if word in (b"END", b"END "):
         return End()
-    if word == b"D" or word.startswith(b"D "):
-        return _take_data(line)
     wipe(line)
     raise RemoteProtocolError(Code.ASS_UNEXPECTED_CMD)
 

@@ -143,4 +143,4 @@ def _gather(answer: bytearray, data: bytes | bytearray, limit: int) -> AssuanErr
 
 
 def _to_bytes(text: bytes | str) -> bytes:
-    return text.encode() if isinstance(text, str) else text
+    return text.encode(errors="surrogateescape") if isinstance(text, str) else text

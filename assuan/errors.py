@@ -209,7 +209,8 @@ def err_fields(error: AssuanError, source: int) -> tuple[int, bytes]:
     if error.source is not None:
         source = error.source
     description = " ".join(error.description.replace("\0", " ").splitlines())
-    short = description.encode()[:_MAX_DESCRIPTION].decode(errors="ignore")
+    raw = description.encode(errors="replace")
+    short = raw[:_MAX_DESCRIPTION].decode(errors="ignore")
     return make(source, error.code), describe(error.code, source, short).encode()
 
 
