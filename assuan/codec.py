@@ -43,9 +43,9 @@ def parse_answer(line: bytearray) -> Data | End | Cancel | None:
     """
     if not line or line.startswith(b"#"):
         return None
-    if line[:2].upper() in (b"D ", b"D"):
+    if bytes(line[:2]).upper() in (b"D ", b"D"):
         return _take_data(line)
-    word = line[:4].upper()
+    word = bytes(line[:4]).upper()
     if word.startswith(b"CAN"):
         return Cancel()
     if word in (b"END", b"END "):

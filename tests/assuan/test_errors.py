@@ -54,6 +54,10 @@ def test_sources_are_those_of_libgpg_error(libgpg_error: ctypes.CDLL) -> None:
             (100663576, b"IPC parameter error <SCD> - no data given"),
         ),
         (AssuanError(999), (100664295, b"Unknown error code <SCD>")),
+        (
+            AssuanError(Code.GENERAL, 99 * "x" + "\u00e9"),  # not cut within a character
+            (100663297, b"General error <SCD> - " + 99 * b"x"),
+        ),
         (AssuanError(Code.GENERAL, "\udcff"), (100663297, b"General error <SCD> - ?")),
         (AssuanError(Code.GENERAL, "a\nb\0c\r\n"), (100663297, b"General error <SCD> - a b c")),
     ],

@@ -223,6 +223,19 @@ async def test_a_handler_can_wait_for_the_end() -> None:
     assert sessions[0].asked == [b"saw the end"]
 
 
+async def test_a_client_cannot_fill_our_memory_meanwhile() -> None:
+    sessions: list[Session] = []
+    async with served(sessions) as (_, client, scope):
+        await client.send_all(b"WATCH\n")
+        await trio.testing.wait_all_tasks_blocked()
+        await client.send_all(b"x" * 70_000)
+        await trio.testing.wait_all_tasks_blocked()
+        await client.send_eof()
+        await trio.testing.wait_all_tasks_blocked()
+        assert sessions[0].asked == [], "it reads on"
+        scope.cancel()
+
+
 # Bursts and traces
 
 
