@@ -165,7 +165,8 @@ class Client:
             return reply
         assert error is not None
         assert isinstance(reply, Failed)
-        raise error(reply.text)
+        about = f"module {self.config.name}: " if error is Broken else ""
+        raise error(about + reply.text)
 
     def _lost(self, how: str) -> Broken:
         """Give the worker up.  What fails before it has answered a request is a failed start."""

@@ -67,7 +67,7 @@ class WorkerProcess:
             return self._channel.receive(deadline)
         except TimeoutError:
             self.kill()
-            raise WorkerFailed(f"did not answer in {deadline - asked:.0f} s") from None
+            raise WorkerFailed(f"did not answer in {round(deadline - asked, 1):g} s") from None
         except ChannelError as error:
             raise WorkerFailed(self._why(error)) from None
 
