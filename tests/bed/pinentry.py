@@ -1,0 +1,49 @@
+"""A pinentry that answers by a script.  A program of its own: gpg-agent starts it.
+
+``pinentry.py FOLDER``: FOLDER/pins.json is an object of description parts to PINs, the first that
+occurs in a request's description wins, null cancels; FOLDER/prompts.jsonl gets one object for
+each request: kind, description, prompt, error.  PINs are not logged.
+"""
+
+import json
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+CANCELED = "ERR 83886179 Operation cancelled <Pinentry>"
+
+
+def answer(folder: Path, kind: str, texts: dict[str, str]) -> list[str]:
+    """Log one request and return the lines to send."""
+    shown = {"kind": kind, **{word: texts.get(word, "") for word in ("desc", "prompt", "error")}}
+    with (folder / "prompts.jsonl").open("a") as log:
+        log.write(json.dumps(shown) + "\n")
+    pins = json.loads((folder / "pins.json").read_text())
+    pin = next((value for part, value in pins.items() if part in shown["desc"]), None)
+    if kind == "GETPIN":
+        return [CANCELED] if pin is None else [f"D {pin}", "OK"]
+    return ["OK"]
+
+
+def main() -> None:
+    """Serve one gpg-agent on stdin and stdout."""
+    folder = Path(sys.argv[1])
+    texts: dict[str, str] = {}
+    print("OK Pleased to meet you", flush=True)
+    for line in sys.stdin:
+        command, _, argument = line.rstrip("\n").partition(" ")
+        if command in ("SETDESC", "SETPROMPT", "SETERROR"):
+            texts[command.removeprefix("SET").lower()] = unquote(argument)
+        lines = ["OK"]
+        if command in ("GETPIN", "CONFIRM", "MESSAGE"):
+            lines = answer(folder, command, texts)
+            texts.pop("error", None)
+        elif command == "GETINFO" and argument == "pid":
+            lines = ["D 1", "OK"]
+        print(*lines, sep="\n", flush=True)
+        if command == "BYE":
+            return
+
+
+if __name__ == "__main__":
+    main()
