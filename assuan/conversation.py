@@ -107,7 +107,8 @@ class Conversation:
                 continue
             match event:
                 case Data():
-                    fault = fault or _gather(answer, event.data, limit)
+                    misfit = _gather(answer, event.data, limit)
+                    fault = fault or misfit
                 case Cancel():
                     raise AssuanError(Code.ASS_CANCELED)
                 case Closed():
@@ -128,8 +129,7 @@ class Conversation:
 
 def _gather(answer: bytearray, data: bytes | bytearray, limit: int) -> AssuanError | None:
     """Move data to the answer, wiping what it leaves behind; the error if they do not fit."""
-    size = len(answer)
-    fits = size + len(data) <= limit
+    fits = 0 < limit >= len(answer) + len(data)
     grown = answer + data if fits else bytearray()
     if isinstance(data, bytearray):
         wipe(data)

@@ -148,14 +148,17 @@ class _Serving(Generic[S]):
                 raise AssuanError(Code.ASS_CANCELED)
             await self._conversation.end(Ok(text.encode()))
             return last
-        except Disconnected:
-            raise
-        except AssuanError as error:
-            await self._refuse(error)
         except Exception as error:
+            await self._fail(keyword, _unwrapped(error))
+            return False
+
+    async def _fail(self, keyword: str, error: Exception) -> None:
+        if isinstance(error, Disconnected):
+            raise error
+        if not isinstance(error, AssuanError):
             _log.error("%s failed: %s", keyword, "".join(_without_messages(error)))
-            await self._refuse(AssuanError(Code.GENERAL))
-        return False
+            error = AssuanError(Code.GENERAL)
+        await self._refuse(error)
 
     async def _run(self, keyword: str, args: bytes) -> tuple[str, bool]:
         try:
@@ -182,6 +185,13 @@ class _Serving(Generic[S]):
 def _help_texts(commands: Mapping[str, Handler[S]]) -> dict[str, str]:
     texts = {keyword: text for keyword, (_, text) in BUILTINS.items() if text}
     return texts | {keyword: handler.help for keyword, handler in commands.items()}
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """The one exception that a handler's nursery has wrapped."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _without_messages(error: BaseException) -> Iterator[str]:

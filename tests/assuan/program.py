@@ -105,6 +105,11 @@ async def fail(session: Session, args: bytes) -> None:
     raise AssuanError(Code.INV_VALUE, args.decode())
 
 
+async def fail_in_a_nursery(session: Session, args: bytes) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(fail, session, args)
+
+
 async def crash(session: Session, args: bytes) -> None:
     raise ValueError(args)
 
@@ -146,6 +151,7 @@ COMMANDS = {
     "IMPATIENT": Handler(impatient, "IMPATIENT"),
     "HASTY": Handler(hasty, "HASTY"),
     "FAIL": Handler(fail, "FAIL text"),
+    "NURSERY": Handler(fail_in_a_nursery, "NURSERY text"),
     "CRASH": Handler(crash, "CRASH text"),
     "BADSTATUS": Handler(bad_status, "BADSTATUS"),
     "LONGSTATUS": Handler(long_status, "LONGSTATUS"),

@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio.testing
+from trio.testing import MemoryReceiveStream, MemorySendStream
 
 from assuan.connection import Role
 from assuan.server import serve
 from tests.assuan.program import BINARY, COMMANDS, Session, make_service
+
+Stapled = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
 
 GREETING = b"OK test server ready"
 
@@ -34,7 +37,7 @@ async def replies(sent: bytes, sessions: list[Session] | None = None) -> list[by
 @asynccontextmanager
 async def served(
     sessions: list[Session],
-) -> AsyncIterator[tuple[trio.testing.MemoryReceiveStream, trio.abc.Stream, trio.CancelScope]]:
+) -> AsyncIterator[tuple[MemoryReceiveStream, Stapled, trio.CancelScope]]:
     """A client's receiving and whole stream, and the scope of the server that runs meanwhile."""
     client, server = trio.testing.memory_stream_pair()
     with trio.fail_after(10):
@@ -70,6 +73,7 @@ async def served(
         (b"echo  a b \n", [b"D a b ", b"OK"]),
         (b"STATE\n", [b"S FULL \xff raw", b"S BARE", b"# said aloud", b"D data", b"OK with text"]),
         (b"FAIL no way\n", [b"ERR 100663351 Invalid value <SCD> - no way"]),
+        (b"NURSERY no way\n", [b"ERR 100663351 Invalid value <SCD> - no way"]),
         # Faults; the connection goes on
         (b"x" * 3000 + b"\nNOP\n", [b"ERR 100663559 Line passed to IPC too long <SCD>", b"OK"]),
         (b"NOP\nNOP", [b"OK", b"ERR 100663558 Incomplete line passed to IPC <SCD>"]),
@@ -97,6 +101,7 @@ ASKED = b"INQUIRE WHAT is it"
             [b"ERR 100663569 Too much data for IPC layer <SCD>", b"OK"],
         ),
         (b"ASK 3\nD ab\nD cd\nCAN\n", [b"ERR 100663573 IPC call has been cancelled <SCD>"]),
+        (b"ASK 0\nD \nEND\n", [b"ERR 100663570 Unexpected IPC command <SCD>"]),
         (b"ASK 0\nD a\nD b\nEND\nNOP\n", [b"ERR 100663570 Unexpected IPC command <SCD>", b"OK"]),
         (
             b"ASK 9999\nD " + b"x" * 2000 + b"\nD x\nEND\nNOP\n",
