@@ -112,7 +112,10 @@ def _curve(params: bytes) -> Curve:
 def _unwrap(curve: Curve, point: bytes) -> bytes:
     if is_wrapped(curve, point):
         try:
-            point = bytes(core.load(point, strict=True).native)
+            value = core.load(point, strict=True)
+            if isinstance(value, core.BitString):
+                value = value.cast(core.OctetBitString)
+            point = bytes(value)
         except Exception as error:
             raise Unreadable("point not understood") from error
     if len(point) != curve.point_size or (curve.form is Form.WEIERSTRASS and point[0] != 4):
