@@ -164,8 +164,12 @@ class Application:
             return None
 
     def _select_certificate(self, occurrence: int) -> bool:
-        data = bytes.fromhex("60045C027F21")
-        return is_ok(self.session.channel.send(Command(_SELECT_DATA, occurrence, 4, data)).sw)
+        """SELECT DATA.  YubiKeys from 5.2 to 5.4.3 want a length before the standard data."""
+        standard = bytes.fromhex("60045C027F21")
+        return any(
+            is_ok(self.session.channel.send(Command(_SELECT_DATA, occurrence, 4, data)).sw)
+            for data in (standard, bytes((len(standard),)) + standard)
+        )
 
 
 def _get_data(do: DO, le: int = SHORT_ANSWER) -> Command:

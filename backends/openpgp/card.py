@@ -19,7 +19,7 @@ from backends.errors import (
 from backends.openpgp import operations, tlv
 from backends.openpgp.apdu import Command
 from backends.openpgp.application import Application
-from backends.openpgp.data_objects import ATTRIBUTES, DO, split
+from backends.openpgp.data_objects import ATTRIBUTES, DO, LENGTHS, split
 from backends.openpgp.description import describe, describe_terminated
 from backends.openpgp.link import Link
 from backends.openpgp.pins import Pin
@@ -185,7 +185,7 @@ class OpenPGPCard:
                 log.warning("%s: left out: %s", name.value, exc)
                 continue
             if value is not None:
-                found[name] = value
+                found[name] = value[: LENGTHS.get(name)]
         return found
 
     def _has(self, name: Attribute) -> bool:

@@ -147,6 +147,14 @@ ATTRIBUTES: dict[Attribute, DO] = {
     Attribute.ALGORITHM_INFORMATION: DO.ALGORITHM_INFORMATION,
 }
 
+#: What belongs to the three slots; some cards add that of an attestation key behind it.
+LENGTHS: dict[Attribute, int] = {
+    Attribute.KEY_FPR: 60,
+    Attribute.KEY_TIME: 12,
+    Attribute.CA_FPR: 60,
+    Attribute.KEY_STATUS: 6,
+}
+
 
 def flatten(do: DO, data: bytes) -> dict[int, bytes]:
     """The objects in a constructed one, with or without its own tag around them, all levels

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from backends.errors import BadPin, Broken, PinBlocked, PinNeeded, TokenError
+from backends.errors import BadPin, Broken, NotSupported, PinBlocked, PinNeeded, TokenError
 from backends.openpgp.apdu import Response
 from backends.openpgp.data_objects import DO, PWStatus
 from backends.openpgp.kdf import KDF, wipe
@@ -172,6 +172,8 @@ class Pins:
     def _kind(self, ref: PinRef) -> _Kind:
         if ref is PinRef.PW1_82 and 0 < self.version < _VERSION_2:
             return _CHV2
+        if ref not in _KINDS:
+            raise NotSupported(f"an OpenPGP card has no PIN {ref.value}")
         return _KINDS[ref]
 
     def _kdf(self) -> KDF | None:

@@ -1,0 +1,68 @@
+"""A card in the hand of its user, and one that is struck by faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backends.openpgp.card import OpenPGPCard, open_card
+from backends.token import Key, PinRef, Use
+from tests.contract.oracle import check_signature, riddle, to_be_signed
+from tests.openpgp.links import VirtualLink
+
+MESSAGE = b"what is signed"
+SIGN, DECRYPT, AUTHENTICATE = "OPENPGP.1", "OPENPGP.2", "OPENPGP.3"
+VERIFY, PSO, GET_DATA = 0x20, 0x2A, 0xCA
+
+
+class Bench:
+    """A card in the hand of its user."""
+
+    def __init__(self, link: VirtualLink) -> None:
+        self.link = link
+        card = open_card(link)
+        assert card is not None
+        self.card: OpenPGPCard = card
+
+    def key(self, ref: str) -> Key:
+        keys = self.card.keys()
+        return next(key for key in keys if key.ref == ref)
+
+    def use(self, ref: str, pin: bytes | None = None) -> None:
+        """Sign or decrypt with this key and check the result."""
+        key, secret = self.key(ref), bytearray(pin) if pin is not None else None
+        if Use.DECRYPT in key.use:
+            puzzle = riddle(key)
+            assert self.card.decrypt(key, puzzle.ciphertext, secret) == puzzle.solution
+        else:
+            signature = self.card.sign(key, to_be_signed(key.public, MESSAGE), secret)
+            check_signature(key.public, MESSAGE, signature)
+
+    def sent(self, action: Callable[[], object]) -> list[int]:
+        """The instruction bytes that the action costs."""
+        before = len(self.link.sent)
+        action()
+        return [apdu[1] for apdu in self.link.sent[before:]]
+
+    def verifications(self) -> list[bytes]:
+        return [apdu for apdu in self.link.sent if apdu[1] == VERIFY]
+
+    def tries(self) -> int | None:
+        return self.card.pin_named(PinRef.PW1_81).tries_left
+
+
+class Faulty(VirtualLink):
+    """Gives the next commands of one instruction these answers, or raises them."""
+
+    ins = -1
+
+    def strike(self, ins: int, *answers: bytes | Exception) -> None:
+        self.ins, self.answers = ins, list(answers)
+
+    def transmit(self, apdu: bytes | bytearray) -> bytes:
+        if apdu[1] == self.ins and self.answers:
+            self.sent.append(bytes(apdu))
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        return super().transmit(apdu)
