@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from backends.pkcs11.token import PKCS11Token
 from backends.token import Key, PinRef
 from tests.pkcs11.conftest import Clock, Make, key_named, token_named
 from tests.pkcs11.stub import PIN, SIGNATURE, Orders
+from tests.pkcs11.test_process import ended, watched
 
 DATA = bytes(51)
 CKR_DEVICE_REMOVED = 0x32
@@ -189,13 +191,13 @@ def test_the_back_off_doubles_and_ends_with_the_cause(
 
 
 def test_a_worker_that_dies_between_two_calls_is_not_noticed(
-    stub: PKCS11Provider, stub_module: Path
+    stub: PKCS11Provider, orders: Orders
 ) -> None:
     token, key = opened(stub)
     token.sign(key, DATA, stub_pin())
-    worker = stub._client._worker
-    assert worker is not None
-    worker.kill()
+    with watched(orders.pids[0]) as worker:
+        signal.pidfd_send_signal(worker, signal.SIGKILL)
+        assert ended(worker)
     assert token.pin_for(key) is not None
     assert token.sign(key, DATA, stub_pin()) == SIGNATURE
 
@@ -327,8 +329,7 @@ def test_close_ends_a_hanging_call_of_another_thread(
 
     thread = threading.Thread(target=sign)
     thread.start()
-    while "sign" not in orders.calls:
-        time.sleep(0.01)
+    orders.wait_for("sign")
     with within(0):
         provider.close()
         thread.join()

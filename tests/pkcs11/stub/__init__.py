@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.bed.process import run
+from tests.bed.process import DEADLINE, run
 
 #: Names the file of orders, in the environment of whoever starts the worker.
 VARIABLE = "ANYSCD_STUB"
@@ -36,3 +38,23 @@ class Orders:
         """The names of the calls that the stub has logged so far."""
         log = self.path.with_name(self.path.name + ".log")
         return log.read_text().splitlines() if log.exists() else []
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that have loaded the stub, or were forked by it, in that order."""
+        return [int(call.removeprefix("pid ")) for call in self.calls if call.startswith("pid ")]
+
+    def wait_for(self, call: str) -> None:
+        """Until the stub has logged that call."""
+        _until(lambda: call in self.calls)
+
+    def wait_for_pids(self, count: int) -> list[int]:
+        _until(lambda: len(self.pids) >= count)
+        return self.pids
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "the stub was not called"
+        time.sleep(0.01)

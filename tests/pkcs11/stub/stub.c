@@ -9,11 +9,14 @@
  *   always=1:                        the key is CKA_ALWAYS_AUTHENTICATE
  *   token=absent:                    the slot is empty
  *
- * Every call adds its name to the file of that name with ".log" behind it.  The PIN is 1234.
+ * Every call adds its name to the file of that name with ".log" behind it; so does each process,
+ * as "pid N", with what it was given.  The PIN is 1234.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <p11-kit/pkcs11.h>
@@ -37,6 +40,32 @@ static void logged(const char *text) {
     if (file) {
         fprintf(file, "%s\n", text);
         fclose(file);
+    }
+}
+
+static void logged_pid(void) {
+    char text[32];
+    snprintf(text, sizeof text, "pid %d", (int)getpid());
+    logged(text);
+}
+
+/* What the process has been given: "dumpable N", "core N" and "fd N what". */
+static void logged_surroundings(void) {
+    char text[512], name[64], target[256];
+    struct rlimit core;
+    getrlimit(RLIMIT_CORE, &core);
+    snprintf(text, sizeof text, "core %lu", (unsigned long)core.rlim_max);
+    logged(text);
+    snprintf(text, sizeof text, "dumpable %d", prctl(PR_GET_DUMPABLE));
+    logged(text);
+    for (int fd = 0; fd < 64; fd++) {
+        snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(name, target, sizeof target - 1);
+        if (length < 0)
+            continue;
+        target[length] = 0;
+        snprintf(text, sizeof text, "fd %d %s", fd, target);
+        logged(text);
     }
 }
 
@@ -72,9 +101,11 @@ static CK_RV obey(const char *what) {
         return CKR_OK;
     }
     if (!strcmp(how, "fork")) {
-        if (fork() == 0)
+        if (fork() == 0) {
+            logged_pid();
             for (;;)
                 pause();
+        }
         for (;;)
             pause();
     }
@@ -282,6 +313,9 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list) {
 }
 
 __attribute__((constructor)) static void loaded(void) {
-    if (orders())
+    if (orders()) {
+        logged_pid();
+        logged_surroundings();
         obey("load");
+    }
 }
