@@ -11,7 +11,7 @@ from functools import partial
 import trio
 
 from assuan.connection import Role
-from assuan.errors import AssuanError, Code, Source
+from assuan.errors import Source
 from assuan.listen import listen
 from assuan.server import Conversation, Service, Trace, serve, serve_socket
 from assuan.stdio import connection_fd_stream, stdio_stream
@@ -46,7 +46,7 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
         path = None if mode is Mode.SERVER else socket_path(config.homedir)
         shared = Shared(config, registry, str(path) if path else None)
         registry.on_change.append(lambda: _signal_clients(shared))
-        service = _service(shared, stop)
+        service = make_service(shared, stop)
         async with trio.open_nursery() as clients:
             await clients.start(_signals, stop)
             listener = await listen(path) if path else None
@@ -82,7 +82,7 @@ def _trace(speaker: Role, line: bytes) -> None:
     _log.debug("%s: %r", speaker.value, line)
 
 
-def _service(shared: Shared, stop: trio.Event) -> Service[Session]:
+def make_service(shared: Shared, stop: trio.Event) -> Service[Session]:
     def opened(conversation: Conversation) -> Session:
         session = Session(conversation, shared)
         shared.sessions.add(session)
@@ -106,8 +106,6 @@ def _service(shared: Shared, stop: trio.Event) -> Service[Session]:
 async def _option(session: Session, name: str, value: str) -> None:
     """Of the options only ``event-signal`` has a meaning here; others are GnuPG's to add."""
     if name == "event-signal":
-        if not value:
-            raise AssuanError(Code.ASS_PARAMETER)
         session.event_signal = int(value) if value.isdigit() else 0
 
 

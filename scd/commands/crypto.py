@@ -34,23 +34,22 @@ async def setdata(session: Session, args: bytes) -> None:
 async def pksign(session: Session, args: bytes) -> None:
     options = Options(args)
     name = options.value("--hash")
-    # Some gpg-agents of 2.2 leave the option empty; the default is GnuPG's.
-    hash_name = name.decode("ascii", "replace") if name else "sha1"
-    if hash_name not in digest.BY_NAME and hash_name not in digest.RAW_HASHES:
+    hash_name = name.decode("ascii", "replace") if name else None
+    if hash_name not in (None, *digest.BY_NAME, *digest.RAW_HASHES):
         raise AssuanError(Code.ASS_PARAMETER, "invalid hash algorithm")
-    await _sign(session, options.rest, hash_name)
+    await _sign(session, options.rest, hash_name, auth=False)
 
 
 async def pkauth(session: Session, args: bytes) -> None:
-    await _sign(session, Options(args).rest, None)
+    await _sign(session, Options(args).rest, None, auth=True)
 
 
-async def _sign(session: Session, name: bytes, hash_name: str | None) -> None:
+async def _sign(session: Session, name: bytes, hash_name: str | None, *, auth: bool) -> None:
     _require_data(session)
     card, key = await session.find_key(name.decode("ascii", "replace"))
     if not key.key.use & (Use.SIGN | Use.AUTHENTICATE):
         raise AssuanError(Code.WRONG_KEY_USAGE)
-    tbs = digest.normalise(key.key.public, session.data, hash_name, auth=hash_name is None)
+    tbs = digest.normalise(key.key.public, session.data, hash_name, auth=auth)
     signature = await with_pin(session.conversation, card, key, card.token.sign, tbs)
     await session.conversation.data(signature)
 

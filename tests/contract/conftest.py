@@ -1,34 +1,83 @@
-"""The specimens: one of each family of devices, fresh for each test."""
+"""Which families of devices are held to the contract, and how a specimen of each is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from backends.token import Token
+from backends.openpgp.provider import PCSCProvider
+from backends.pkcs11.config import ModuleConfig
+from backends.pkcs11.provider import PKCS11Provider
+from backends.token import Provider, Token
 from tests import fake
+from tests.bed.card import USER_PIN, openpgp_card
+from tests.bed.key_maker import allow_several_signatures, make_key
+from tests.bed.pcsc import Pcscd
+from tests.bed.softhsm import SoftHSM
+from tests.contract.specimens import Specimen
+
+Maker = Callable[[pytest.FixtureRequest], Iterator[Specimen]]
 
 
-@dataclass(frozen=True)
-class Specimen:
-    """A token whose PIN is not verified.  ``tries_left``: asks the device itself, if it tells."""
-
-    token: Token
-    pin: bytes
-    wrong_pin: bytes
-    tries_left: Callable[[], int | None]
-
-
-def fake_specimen(request: pytest.FixtureRequest) -> Iterator[Specimen]:
+def fake_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
     token = fake.FakeToken()
     yield Specimen(token, fake.PIN, b"271828", lambda: token.tries)
 
 
-_FAMILIES = {"fake": fake_specimen}
+def card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Specimen]:
+    pcscd: Pcscd = request.getfixturevalue("pcscd")
+    folder: Path = request.getfixturevalue("tmp_path")
+    card = openpgp_card(folder / "card")
+    for slot, kind in enumerate(("ed25519", "cv25519", "rsa2048"), 1):
+        make_key(card, slot, kind)
+    allow_several_signatures(card, True)
+    pcscd.readers[0].insert(card)
+    provider = PCSCProvider()
+    try:
+        token = only_token(provider)
+        yield Specimen(
+            token, USER_PIN.encode(), b"654321", lambda: card.card_state.pin_data.pw1_retry_counter
+        )
+        token.close()
+    finally:
+        provider.close()
+        pcscd.readers[0].remove()
 
 
-@pytest.fixture(params=_FAMILIES)
+def softhsm_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
+    store: SoftHSM = request.getfixturevalue("softhsm")
+    provider = PKCS11Provider(ModuleConfig("softhsm", str(store.module)))
+    try:
+        token = only_token(provider)
+        # SoftHSM does not say how many tries are left, and never blocks a PIN.
+        yield Specimen(token, b"123456", b"654321", lambda: None)
+        token.close()
+    finally:
+        provider.close()
+
+
+def only_token(provider: Provider) -> Token:
+    (place,) = provider.present()
+    token = provider.open(place)
+    assert token is not None
+    return token
+
+
+@pytest.fixture(scope="module")
+def pcscd() -> Iterator[Pcscd]:
+    with Pcscd() as daemon:
+        yield daemon
+
+
+FAMILIES: dict[str, Maker] = {
+    "fake": fake_token,
+    "card": card_behind_pcscd,
+    "softhsm": softhsm_token,
+}
+
+
+@pytest.fixture(params=FAMILIES)
 def specimen(request: pytest.FixtureRequest) -> Iterator[Specimen]:
-    yield from _FAMILIES[request.param](request)
+    yield from FAMILIES[request.param](request)

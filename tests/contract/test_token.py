@@ -10,7 +10,7 @@ import pytest
 
 from backends.errors import BadInput, BadPin, NotSupported, PinNeeded, TokenError
 from backends.token import Attribute, Key, PinRequest, Use
-from tests.contract.conftest import Specimen
+from tests.contract.specimens import Specimen
 from tests.contract.oracle import check_signature, riddle, to_be_signed
 
 MESSAGE = b"What a token signs, it signs for everybody to see."

@@ -1,0 +1,348 @@
+"""What each command answers, on fake tokens: numbers, order of lines, and who is not disturbed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from assuan.client import Client
+from assuan.errors import AssuanError, Code
+from assuan.events import Inquire
+from assuan.server import serve
+from backends.errors import Broken, PinNeeded, Removed
+from scd.config import Config
+from scd.daemon import make_service
+from scd.providers import view_maker
+from scd.registry import Registry
+from scd.session import Shared
+from scd.view import View, token_view
+from tests.fake import PIN, FakeProvider, FakeToken
+
+HASH = bytes(range(32))
+SIGN = b"PKSIGN --hash=sha256 "
+
+
+class Bed:
+    """A daemon without a process: its clients are at the other end of streams in memory."""
+
+    def __init__(self, shared: Shared, nursery: trio.Nursery) -> None:
+        self.shared = shared
+        self.stop = trio.Event()
+        self._service = make_service(shared, self.stop)
+        self._nursery = nursery
+
+    async def client(self) -> Client:
+        ours, theirs = trio.testing.memory_stream_pair()
+        self._nursery.start_soon(partial(serve, self._service, theirs))
+        client = Client(ours)
+        await client.greet()
+        return client
+
+
+@asynccontextmanager
+async def bed(home: Path, *tokens: FakeToken) -> AsyncIterator[Bed]:
+    provider = FakeProvider("fakes", **{f"t{n}": token for n, token in enumerate(tokens)})
+    config = Config(home)
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            registry = Registry([provider], view_maker(config), 0.1, nursery)
+            yield Bed(Shared(config, registry, None), nursery)
+            registry.close()
+            nursery.cancel_scope.cancel()
+
+
+def view_of(token: FakeToken) -> View:
+    return token_view(token.keys(), lambda use, key: False, lambda grip: 1)
+
+
+class Asked:
+    """Answers every inquiry with the PIN, and remembers what was asked."""
+
+    def __init__(self, answer: bytes | None = PIN) -> None:
+        self.answer = answer
+        self.questions: list[tuple[str, str]] = []
+
+    async def __call__(self, question: Inquire) -> bytes | None:
+        self.questions.append((question.keyword.decode(), question.text.decode()))
+        return self.answer if self.answer is None else self.answer.ljust(90, b"\0")
+
+
+async def fails(client: Client, line: bytes, code: Code, inquire: Asked | None = None) -> None:
+    with pytest.raises(AssuanError) as caught:
+        await client.transact(line, inquire=inquire)
+    assert caught.value.code == code, line
+    await client.transact(b"NOP")
+
+
+async def sign(client: Client, token: FakeToken, asked: Asked) -> None:
+    """Have a hash signed by keygrip and check the signature."""
+    key = view_of(token).slots[0]
+    assert key is not None
+    await client.transact(b"SETDATA " + HASH.hex().encode())
+    reply = await client.transact(SIGN + key.grip.encode(), inquire=asked)
+    public = ed25519.Ed25519PublicKey.from_public_bytes(token.keys()[0].public.point)  # type: ignore[union-attr]
+    public.verify(reply.data, HASH)
+
+
+#: Command and error that need no more than a token.
+REFUSED = {
+    b"FOO": Code.ASS_UNKNOWN_CMD,
+    b"GETINFO foo": Code.ASS_PARAMETER,
+    b"GETINFO socket_name": Code.NO_DATA,
+    b"GETINFO cmd_has_option": Code.MISSING_VALUE,
+    b"GETINFO cmd_has_option LEARN x": Code.FALSE,
+    b"GETINFO deny_admin": Code.GENERAL,
+    b"SETDATA": Code.ASS_PARAMETER,
+    b"SETDATA 0G": Code.ASS_PARAMETER,
+    b"SETDATA 012": Code.ASS_PARAMETER,
+    b"PKSIGN --hash=foo X": Code.ASS_PARAMETER,
+    b"PKSIGN OPENPGP.9": Code.INV_VALUE,
+    b"PKDECRYPT OPENPGP.2": Code.INV_VALUE,
+    b"READKEY 0000000000000000000000000000000000000000": Code.NO_SECKEY,
+    b"READKEY foo": Code.INV_ID,
+    b"READKEY OPENPGP.9": Code.INV_ID,
+    b"READCERT OPENPGP.1": Code.NOT_FOUND,
+    b"GETATTR FOO": Code.INV_NAME,
+    b"KEYINFO 0000000000000000000000000000000000000000": Code.NOT_FOUND,
+    b"KEYINFO foo": Code.INV_ID,
+    b"SERIALNO --demand": Code.ASS_PARAMETER,
+    b"SERIALNO --demand=D276000124010304FF00123456780000": Code.ENODEV,
+    b"SERIALNO piv": Code.NOT_SUPPORTED,
+    b"SWITCHCARD D276000124010304FF00123456780000": Code.NOT_FOUND,
+    b"SWITCHAPP foo": Code.NOT_FOUND,
+    b"CHECKPIN foo": Code.INV_ID,
+    b"DISCONNECT": Code.UNSUPPORTED_OPERATION,
+    b"RANDOM": Code.ASS_PARAMETER,
+    b"RANDOM 100000": Code.ASS_PARAMETER,
+    b"APDU 00": Code.UNSUPPORTED_OPERATION,
+    b"GENKEY 1": Code.UNSUPPORTED_OPERATION,
+    b"OPTION event-signal=": Code.ASS_SYNTAX,
+    b"HELP FOO": Code.UNKNOWN_COMMAND,
+}
+
+
+@pytest.mark.parametrize(("line", "code"), REFUSED.items(), ids=lambda v: str(v))
+async def test_refused_and_the_connection_lives_on(line: bytes, code: Code, tmp_path: Path) -> None:
+    async with bed(tmp_path, FakeToken()) as b:
+        await fails(await b.client(), line, code)
+
+
+async def test_no_card_is_no_such_device(tmp_path: Path) -> None:
+    async with bed(tmp_path) as b:
+        client = await b.client()
+        for line in (b"SERIALNO", b"LEARN --force", b"GETATTR SERIALNO", b"READKEY OPENPGP.1"):
+            await fails(client, line, Code.ENODEV)
+        assert not (await client.transact(b"KEYINFO --list")).status
+        assert not (await client.transact(b"GETINFO card_list")).status
+
+
+async def test_pin_is_asked_once_and_named(tmp_path: Path) -> None:
+    token, asked = FakeToken(), Asked()
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await sign(client, token, asked)
+        await client.transact(b"RESTART")
+        await sign(client, token, asked)
+    ((keyword, text),) = asked.questions
+    assert keyword == "NEEDPIN"
+    assert text == (
+        "||Please unlock the token%0A%0A\x1eNumber\x1f: FF00 00000001%0AToken\x1f: fake 1"
+    )
+
+
+async def test_wrong_pin_is_tried_once_and_the_next_prompt_tells(tmp_path: Path) -> None:
+    token, asked = FakeToken(), Asked(b"000000")
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SETDATA " + HASH.hex().encode())
+        grip = view_of(token).keys[0].grip.encode()
+        await fails(client, SIGN + grip, Code.BAD_PIN, asked)
+        assert token.tries == 2
+        await fails(client, SIGN + grip, Code.BAD_PIN, asked)
+        assert token.tries == 1
+    assert "Remaining attempts" not in asked.questions[0][1]
+    assert asked.questions[1][1].endswith("%0A%0ARemaining attempts: 2")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(b"123", Code.BAD_PIN), (b"1" * 65, Code.BAD_PIN), (b"", Code.INV_RESPONSE)],
+)
+async def test_pin_of_impossible_length_costs_no_try(
+    answer: bytes, code: Code, tmp_path: Path
+) -> None:
+    token = FakeToken()
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SETDATA " + HASH.hex().encode())
+        await fails(client, SIGN + view_of(token).keys[0].grip.encode(), code, Asked(answer))
+    assert token.tries == 3
+
+
+async def test_cancelled_pin_is_answered_by_exactly_one_line(tmp_path: Path) -> None:
+    token = FakeToken()
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SETDATA " + HASH.hex().encode())
+        line = SIGN + view_of(token).keys[0].grip.encode()
+        await fails(client, line, Code.ASS_CANCELED, Asked(None))
+        await sign(client, token, Asked())
+    assert token.tries == 3
+
+
+async def test_lost_pin_is_asked_again_once(tmp_path: Path) -> None:
+    token, asked = FakeToken(), Asked()
+    losses = iter([PinNeeded("another program was here"), None])
+
+    def lose() -> None:
+        loss = next(losses, None)
+        if loss:
+            token.reset()
+            raise loss
+
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        token.before = lose
+        await sign(client, token, asked)
+    assert len(asked.questions) == 2
+    assert token.tries == 3
+
+
+@pytest.mark.parametrize(("error", "code"), [(Removed, Code.CARD_REMOVED), (Broken, Code.CARD)])
+async def test_failing_token_is_an_error_and_the_other_one_works(
+    error: type[Exception], code: Code, tmp_path: Path
+) -> None:
+    bad, good = FakeToken(1), FakeToken(2)
+
+    def fail() -> None:
+        raise error("as ordered")
+
+    async with bed(tmp_path, bad, good) as b:
+        client = await b.client()
+        bad.before = fail
+        await client.transact(b"SETDATA " + HASH.hex().encode())
+        await fails(client, SIGN + view_of(bad).keys[0].grip.encode(), code, Asked())
+        await sign(client, good, Asked())
+
+
+async def test_alternating_signatures_need_no_choice_of_card(tmp_path: Path) -> None:
+    one, two = FakeToken(1), FakeToken(2)
+    async with bed(tmp_path, one, two) as b:
+        client = await b.client()
+        for _ in range(3):
+            await sign(client, one, Asked())
+            await sign(client, two, Asked())
+
+
+async def test_waiting_token_holds_up_nothing_else(tmp_path: Path) -> None:
+    slow, quick = FakeToken(1), FakeToken(2)
+    begun, touched = threading.Event(), threading.Event()
+
+    def wait_for_touch() -> None:
+        begun.set()
+        touched.wait(5)
+
+    async with bed(tmp_path, slow, quick) as b:
+        one, two = await b.client(), await b.client()
+        await two.transact(b"SERIALNO --all")
+        listed = await two.transact(b"KEYINFO --list")
+        assert len(listed.status) == 4
+        slow.before = wait_for_touch
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sign, one, slow, Asked())
+            assert await trio.to_thread.run_sync(begun.wait, 5)
+            await two.transact(b"SERIALNO --all")
+            assert (await two.transact(b"KEYINFO --list")).status == listed.status
+            await sign(two, quick, Asked())
+            touched.set()
+
+
+async def test_open_question_keeps_other_clients_off_that_token_only(tmp_path: Path) -> None:
+    one, two = FakeToken(1), FakeToken(2)
+    asked, answered = trio.Event(), trio.Event()
+
+    class Slow(Asked):
+        async def __call__(self, question: Inquire) -> bytes | None:
+            asked.set()
+            await answered.wait()
+            return await super().__call__(question)
+
+    later = Asked()
+    async with bed(tmp_path, one, two) as b:
+        first, second, third = await b.client(), await b.client(), await b.client()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sign, first, one, Slow())
+            await asked.wait()
+            nursery.start_soon(sign, second, one, later)
+            await sign(third, two, Asked())
+            assert not later.questions
+            answered.set()
+    assert not later.questions, "the PIN of the first client serves the second"
+
+
+async def test_decrypt_tells_that_the_padding_is_gone(tmp_path: Path) -> None:
+    token = FakeToken()
+    key = view_of(token).slots[1]
+    assert key is not None
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SETDATA " + key.key.public.point.hex().encode())  # type: ignore[union-attr]
+        reply = await client.transact(b"PKDECRYPT " + key.grip.encode(), inquire=Asked())
+    assert [(s.keyword, s.text) for s in reply.status] == [(b"PADDING", b"0")]
+    assert (reply.data[:1], len(reply.data)) == (b"A", 33)
+
+
+async def test_key_for_another_use_is_refused_before_the_pin(tmp_path: Path) -> None:
+    token, asked = FakeToken(), Asked()
+    signer, decrypter = (key.grip.encode() for key in view_of(token).keys)
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SETDATA " + HASH.hex().encode())
+        await fails(client, SIGN + decrypter, Code.WRONG_KEY_USAGE, asked)
+        await fails(client, b"PKDECRYPT " + signer, Code.WRONG_KEY_USAGE, asked)
+    assert not asked.questions
+
+
+async def test_setdata_appends_up_to_its_limit(tmp_path: Path) -> None:
+    async with bed(tmp_path, FakeToken()) as b:
+        client = await b.client()
+        await client.transact(b"SETDATA " + b"00" * 400)
+        for _ in range(9):
+            await client.transact(b"SETDATA --append " + b"00" * 400)
+        await fails(client, b"SETDATA --append " + b"00" * 97, Code.TOO_LARGE)
+
+
+async def test_demanded_card_is_found_first_by_later_clients(tmp_path: Path) -> None:
+    one, two = FakeToken(1), FakeToken(2)
+    async with bed(tmp_path, one, two) as b:
+        client = await b.client()
+        for token in (two, one, two):
+            await client.transact(b"SERIALNO --demand=" + token.info.serial.encode())
+            other = await b.client()
+            reply = await other.transact(b"SERIALNO")
+            assert reply.status[0].text == token.info.serial.encode()
+
+
+async def test_killscd_ends_the_daemon_after_its_answer(tmp_path: Path) -> None:
+    async with bed(tmp_path) as b:
+        client = await b.client()
+        assert (await client.transact(b"killscd")).text == b"closing connection"
+        await b.stop.wait()
+
+
+async def test_every_command_has_help(tmp_path: Path) -> None:
+    from scd.commands import COMMANDS
+
+    async with bed(tmp_path) as b:
+        client = await b.client()
+        for keyword, command in COMMANDS.items():
+            assert command.help.startswith(keyword)
+            await client.transact(b"HELP " + keyword.encode())
