@@ -71,7 +71,8 @@ class PKCS11Token:
         return {Attribute.AID: bytes.fromhex(self.info.serial)} if Attribute.AID in names else {}
 
     def certificate(self, ref: str) -> bytes | None:
-        self._record(ref)
+        if not self._record(ref).certificate:
+            return None
         return self._client.ask(messages.GetCertificate(self._token, ref), messages.Value).value
 
     def _record(self, ref: str) -> messages.KeyRecord:

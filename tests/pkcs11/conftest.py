@@ -15,26 +15,22 @@ from backends.pkcs11.provider import PKCS11Provider
 from backends.pkcs11.token import PKCS11Token
 from backends.token import Key
 from tests.bed.process import run
+from tests.bed.softhsm import MODULE, SoftHSM
 from tests.pkcs11.stub import VARIABLE, Orders, build_stub
 
-SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
+SOFTHSM = str(MODULE)
 PIN = b"123456"
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The configuration file of a SoftHSM with the tokens that fill.py describes."""
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    configuration = folder / "softhsm2.conf"
-    configuration.write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
-    env = {**os.environ, "SOFTHSM2_CONF": str(configuration)}
-    pin = PIN.decode()
+def store(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
+    """A SoftHSM with the tokens that fill.py describes."""
+    store = SoftHSM(tmp_path_factory.mktemp("softhsm"))
     for label in ("everyday", "odd"):
-        pins = ["--so-pin", "12345678", "--pin", pin]
-        run(["softhsm2-util", "--init-token", "--free", "--label", label, *pins], env=env)
-    run([sys.executable, "-m", "tests.pkcs11.fill", SOFTHSM, pin], env=env)
-    return configuration
+        store.init_token(label, PIN.decode())
+    fill = [sys.executable, "-m", "tests.pkcs11.fill", SOFTHSM, PIN.decode()]
+    run(fill, env={**os.environ, **store.env})
+    return store
 
 
 class Clock:
@@ -70,10 +66,11 @@ def make(clock: Clock) -> Iterator[Make]:
 
 
 @pytest.fixture(scope="module")
-def softhsm(store: Path) -> Iterator[PKCS11Provider]:
+def softhsm(store: SoftHSM) -> Iterator[PKCS11Provider]:
     """One worker for all tests of a file: each leaves the tokens logged out."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(store))
+        for name, value in store.env.items():
+            patch.setenv(name, value)
         provider = PKCS11Provider(ModuleConfig("softhsm2", SOFTHSM))
         yield provider
         provider.close()
