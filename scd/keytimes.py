@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,17 +32,20 @@ class KeyTimes:
         self._path = path
         self._clock = clock
         self._times: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def created(self, grip: str) -> int:
         """The time for this keygrip, seconds since the epoch; if there is none yet, now.
 
-        The file is read again before anything is added: another daemon may have done so."""
-        if grip not in self._times:
-            self._times = self._read() | self._times
-        if grip not in self._times:
-            self._times[grip] = int(self._clock())
-            self._write()
-        return self._times[grip]
+        The file is read again before anything is added: another daemon may have done so.  May
+        be called by several threads: the keys of each token are looked at in one of its own."""
+        with self._lock:
+            if grip not in self._times:
+                self._times = self._read() | self._times
+            if grip not in self._times:
+                self._times[grip] = int(self._clock())
+                self._write()
+            return self._times[grip]
 
     def _read(self) -> dict[str, int]:
         try:

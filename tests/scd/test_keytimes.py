@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_two_daemons_add_to_the_same_file(tmp_path: Path) -> None:
     other.created(B)
     one.created(C)
     assert [line[:40] for line in (tmp_path / "times").read_text().splitlines()] == [A, B, C]
+
+
+def test_threads_do_not_lose_each_others_keys(tmp_path: Path) -> None:
+    grips = [f"{n:040X}" for n in range(100)]
+    times = KeyTimes(tmp_path / "times")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(times.created, grips))
+    assert [line[:40] for line in (tmp_path / "times").read_text().splitlines()] == grips
 
 
 def test_the_file_is_the_users_own_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
