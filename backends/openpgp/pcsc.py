@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from smartcard import scard
 
 from backends.errors import Broken, Busy, Removed, TokenError
+from backends.openpgp.bounded import BoundedCall
 from backends.openpgp.link import LinkLost
 from backends.openpgp.watchdog import Watchdog
 
@@ -23,6 +25,7 @@ TRANSACTION_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
 _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+_NO_END = "another program does not end its transaction with the card"
 _PNP = "\\\\?PnP?\\Notification"
 
 _LOST = frozenset(
@@ -154,18 +157,48 @@ def _status_change(
     return [ReaderState(name, state & ~scard.SCARD_STATE_CHANGED) for name, state, _ in states]
 
 
+@dataclass(slots=True)
+class _Handle:
+    """A connection to a card, in a context of its own.  ``protocol``: T=0 or T=1."""
+
+    context: Context
+    card: int
+    protocol: int
+
+    def close(self) -> None:
+        scard.SCardDisconnect(self.card, scard.SCARD_LEAVE_CARD)
+        self.context.release()
+
+
+@cache
+def _connector(reader: str) -> BoundedCall[_Handle]:
+    """One for each reader: pcscd leaves SCardConnect unanswered during the transaction of another
+    program (winscard.c, "Waiting for release of lock"), and nothing ends that wait."""
+    return BoundedCall(lambda: _connect(reader), _Handle.close)
+
+
+def _connect(reader: str) -> _Handle:
+    context, deadline = Context(), time.monotonic() + EXCLUSIVE_SECONDS
+    while True:
+        code, card, protocol = scard.SCardConnect(
+            context.handle(), reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS
+        )
+        if code == scard.SCARD_S_SUCCESS:
+            return _Handle(context, card, protocol)
+        if code != scard.SCARD_E_SHARING_VIOLATION or time.monotonic() >= deadline:
+            context.release()
+            raise _failure(code)
+        time.sleep(_POLL_SECONDS)
+
+
 class PCSCLink:
     """The card in one reader, shared with other programs.  Meets Link."""
 
     def __init__(self, reader: str) -> None:
         self._reader = reader
-        self._context = Context()
-        self._watchdog = Watchdog(TRANSACTION_SECONDS, self._context.release)
-        self._card = 0
-        self._protocol = 0
-        self.atr = b""
+        self._handle = self._connected()
+        self._watchdog = Watchdog(TRANSACTION_SECONDS, lambda: self._handle.context.release())
         try:
-            self._connect()
             self.atr = self._read_atr()
         except LinkLost as exc:
             self.close()
@@ -180,19 +213,19 @@ class PCSCLink:
 
     @property
     def t0(self) -> bool:
-        return bool(self._protocol == scard.SCARD_PROTOCOL_T0)
+        return bool(self._handle.protocol == scard.SCARD_PROTOCOL_T0)
 
     def begin(self) -> None:
         with self._time_limit():
-            _check(scard.SCardBeginTransaction(self._card))
+            _check(scard.SCardBeginTransaction(self._handle.card))
 
     def end(self) -> None:
-        _check(scard.SCardEndTransaction(self._card, scard.SCARD_LEAVE_CARD))
+        _check(scard.SCardEndTransaction(self._handle.card, scard.SCARD_LEAVE_CARD))
 
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         octets = list(apdu)
         try:
-            code, answer = scard.SCardTransmit(self._card, self._protocol, octets)
+            code, answer = scard.SCardTransmit(self._handle.card, self._handle.protocol, octets)
         finally:
             octets.clear()
         _check(code)
@@ -203,45 +236,34 @@ class PCSCLink:
         try:
             self._reconnect(scard.SCARD_LEAVE_CARD)
         except LinkLost:
-            self._disconnect()
-            self._connect()
+            self._handle.close()
+            self._handle = self._connected()
 
     def reset(self) -> None:
         self._reconnect(scard.SCARD_UNPOWER_CARD)
 
     def close(self) -> None:
-        self._disconnect()
+        self._handle.close()
         self._watchdog.close()
 
-    def _disconnect(self) -> None:
-        if self._card:
-            scard.SCardDisconnect(self._card, scard.SCARD_LEAVE_CARD)
-            self._card = 0
-        self._context.release()
-
-    def _connect(self) -> None:
-        deadline = time.monotonic() + EXCLUSIVE_SECONDS
-        while True:
-            code, card, protocol = scard.SCardConnect(
-                self._context.handle(), self._reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS
-            )
-            if code != scard.SCARD_E_SHARING_VIOLATION or time.monotonic() >= deadline:
-                break
-            time.sleep(_POLL_SECONDS)
-        _check(code)
-        self._card, self._protocol = card, protocol
+    def _connected(self) -> _Handle:
+        try:
+            return _connector(self._reader).within(TRANSACTION_SECONDS)
+        except TimeoutError:
+            raise Busy(_NO_END) from None
 
     def _reconnect(self, initialization: int) -> None:
         with self._time_limit():
             code, protocol = scard.SCardReconnect(
-                self._card, scard.SCARD_SHARE_SHARED, _PROTOCOLS, initialization
+                self._handle.card, scard.SCARD_SHARE_SHARED, _PROTOCOLS, initialization
             )
             _check(code)
-        self._protocol = protocol
+        self._handle.protocol = protocol
 
     def _read_atr(self) -> bytes:
-        code, _, _, _, atr = scard.SCardStatus(self._card)
-        _check(code)
+        with self._time_limit():
+            code, _, _, _, atr = scard.SCardStatus(self._handle.card)
+            _check(code)
         return bytes(atr)
 
     @contextmanager
@@ -249,12 +271,12 @@ class PCSCLink:
         """Busy if another program's transaction lasts too long.
 
         The calls that wait for it cannot be told to give up.  But they ask again every 100 ms with
-        the context unlocked in between (pcsclite winscard_clnt.c), and fail once it is released.
+        the context unlocked in between (winscard_clnt.c), and fail once it is released.
         """
         try:
             with self._watchdog.watching():
                 yield
         except LinkLost:
             if self._watchdog.has_bitten:
-                raise Busy("another program does not end its transaction with the card") from None
+                raise Busy(_NO_END) from None
             raise
