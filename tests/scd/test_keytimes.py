@@ -3,6 +3,8 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -43,6 +45,16 @@ def test_two_daemons_add_to_the_same_file(tmp_path: Path) -> None:
     assert [line[:40] for line in (tmp_path / "times").read_text().splitlines()] == [A, B, C]
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as the interpreter lets them."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("restless")
 def test_threads_do_not_lose_each_others_keys(tmp_path: Path) -> None:
     grips = [f"{n:040X}" for n in range(100)]
     times = KeyTimes(tmp_path / "times")
