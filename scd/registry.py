@@ -30,6 +30,8 @@ class _Source:
         self.again = False
         #: Whether a first look has ended, well or badly.
         self.seen = False
+        #: What the last look failed with; it is logged when it changes.
+        self.trouble = ""
 
     @property
     def prompt(self) -> bool:
@@ -180,12 +182,17 @@ class Registry:
             self._wake()
 
     async def _places(self, source: _Source) -> Sequence[Place]:
+        trouble = ""
         try:
             return await trio.to_thread.run_sync(source.provider.present)
         except TokenError as error:
-            _log.warning("%s: %s", source.provider.name, error)
+            trouble = str(error)
         except Exception:
             _log.exception("%s failed", source.provider.name)
+        finally:
+            if trouble and trouble != source.trouble:
+                _log.warning("%s: %s", source.provider.name, trouble)
+            source.trouble = trouble
         return ()
 
     async def _compare(self, source: _Source, places: Sequence[Place]) -> None:

@@ -37,19 +37,21 @@ class CardKey:
     """A key with everything that GnuPG wants to know of it.
 
     ``ref``: ``OPENPGP.1`` to ``.3`` for a key in a slot, else the token's own reference.
-    ``grip``: 40 upper-case hex digits.  ``created``: seconds since the epoch, 0 if unknown.
-    ``fingerprint``: 20 bytes of the OpenPGP v4 key that this card key makes, or None.
+    ``grip``: 40 upper-case hex digits.  ``use``: what is told of the key; it may be able to do
+    more.  ``created``: seconds since the epoch, 0 if unknown.  ``fingerprint``: 20 bytes of the
+    OpenPGP v4 key that this card key makes, or None.
     """
 
     ref: str
     grip: str
     key: Key
+    use: Use
     created: int
     fingerprint: bytes | None
 
     @property
     def usage(self) -> str:
-        return "".join(letter for use, letter in _LETTERS if use in self.key.use)
+        return "".join(letter for use, letter in _LETTERS if use in self.use)
 
     @property
     def algo(self) -> str:
@@ -77,14 +79,14 @@ class View:
 
     def able(self, use: Use | None) -> Iterator[CardKey]:
         """The keys that can be used so; all of them for None."""
-        return (k for k in self.keys if use is None or use in k.key.use)
+        return (k for k in self.keys if use is None or use in k.use)
 
 
 def native_view(keys: Sequence[Key]) -> View:
     """The view of an OpenPGP card, whose keys bear the slots' names, fingerprints and times."""
     known = {
-        key.ref: CardKey(key.ref, keygrip(key.public), key, key.created or 0, key.fingerprint)
-        for key in keys
+        k.ref: CardKey(k.ref, keygrip(k.public), k, k.use, k.created or 0, k.fingerprint)
+        for k in keys
     }
     first, second, third = (known.get(f"OPENPGP.{n}") for n in (1, 2, 3))
     return View(tuple(known.values()), (first, second, third))
@@ -100,22 +102,34 @@ def token_view(
     ``choice``: whether the configuration wants this key in the slot for that use.
     ``created``: the creation time to tell for a keygrip whose token knows none.
     """
-    grips = {key.ref: keygrip(key.public) for key in keys}
     chosen = _fill_slots(keys, choice)
     made: dict[str, CardKey] = {}
     for number, (use, key) in enumerate(zip(SLOT_USES, chosen, strict=True), 1):
         if key is not None and key.ref not in made:
-            made[key.ref] = _card_key(f"OPENPGP.{number}", grips[key.ref], key, use, created)
+            made[key.ref] = _card_key(f"OPENPGP.{number}", key, use, created)
     slots = tuple(made[key.ref] if key else None for key in chosen)
     for key in keys:
         if key.ref not in made:
-            made[key.ref] = _card_key(key.ref, grips[key.ref], key, key.use, created)
+            made[key.ref] = _card_key(key.ref, key, key.use & ~Use.DECRYPT or key.use, created)
     return View(tuple(made.values()), (slots[0], slots[1], slots[2]))
 
 
-def _card_key(ref: str, grip: str, key: Key, use: Use, created: Callable[[str], int]) -> CardKey:
+def _card_key(ref: str, key: Key, use: Use, created: Callable[[str], int]) -> CardKey:
+    grip = keygrip(key.public)
     time = key.created or created(grip)
-    return CardKey(ref, grip, key, time, fingerprint(key.public, time, use))
+    return CardKey(ref, grip, key, _told(key, use), time, fingerprint(key.public, time, use))
+
+
+def _told(key: Key, use: Use) -> Use:
+    """What GnuPG is told that the key is for.
+
+    OpenPGP has different algorithms for signing and encrypting with an elliptic curve, so a key
+    that can do both is told of for what it serves here; otherwise gpg ends with "Wrong key usage"
+    when it makes an OpenPGP key of it.
+    """
+    if isinstance(key.public, RSAPublicKey):
+        return key.use
+    return Use.DECRYPT if Use.DECRYPT in use else key.use & ~Use.DECRYPT
 
 
 def _fill_slots(keys: Sequence[Key], choice: Callable[[Use, Key], bool]) -> list[Key | None]:
@@ -128,8 +142,17 @@ def _fill_slots(keys: Sequence[Key], choice: Callable[[Use, Key], bool]) -> list
         if chosen[index] is None:
             able = [key for key in keys if use in key.use]
             free = [key for key in able if key not in chosen]
-            chosen[index] = min(free or able, key=lambda k: k.use.value.bit_count(), default=None)
+            shared = [key for key in able if _may_share(key, use, chosen)]
+            chosen[index] = min(free or shared, key=lambda k: k.use.value.bit_count(), default=None)
     return chosen
+
+
+def _may_share(key: Key, use: Use, chosen: Sequence[Key | None]) -> bool:
+    """Whether a key in one slot may serve in this one too: not a curve key, if one of the two is
+    the slot for decryption."""
+    if isinstance(key.public, RSAPublicKey):
+        return True
+    return use is not Use.DECRYPT and key is not chosen[SLOT_USES.index(Use.DECRYPT)]
 
 
 def slot_algorithm(public: PublicKey, use: Use) -> Algorithm:

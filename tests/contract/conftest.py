@@ -15,7 +15,7 @@ from tests import fake
 from tests.bed.card import USER_PIN, openpgp_card
 from tests.bed.key_maker import allow_several_signatures, make_key
 from tests.bed.pcsc import Pcscd
-from tests.bed.softhsm import SoftHSM
+from tests.bed.softhsm import MODULE, SoftHSM
 from tests.contract.specimens import Specimen
 
 Maker = Callable[[pytest.FixtureRequest], Iterator[Specimen]]
@@ -47,8 +47,8 @@ def card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Specimen]:
 
 
 def softhsm_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
-    store: SoftHSM = request.getfixturevalue("softhsm")
-    provider = PKCS11Provider(ModuleConfig("softhsm", str(store.module)))
+    request.getfixturevalue("filled_softhsm")
+    provider = PKCS11Provider(ModuleConfig("softhsm", str(MODULE)))
     try:
         token = only_token(provider)
         # SoftHSM does not say how many tries are left, and never blocks a PIN.
@@ -69,6 +69,19 @@ def only_token(provider: Provider) -> Token:
 def pcscd() -> Iterator[Pcscd]:
     with Pcscd() as daemon:
         yield daemon
+
+
+@pytest.fixture(scope="module")
+def filled_softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A SoftHSM token with three keys and no certificate, in this process's environment."""
+    store = SoftHSM(tmp_path_factory.mktemp("softhsm"))
+    token = store.init_token("contract")
+    for number, kind in enumerate(("rsa:2048", "EC:prime256v1", "EC:edwards25519"), 1):
+        token.generate(kind, number, f"key {number}")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in store.env.items():
+            patch.setenv(name, value)
+        yield
 
 
 FAMILIES: dict[str, Maker] = {

@@ -42,6 +42,15 @@ def test_one_key_serves_every_slot_that_it_can() -> None:
     assert slots(view()) == [None, None, None]
 
 
+def test_curve_key_is_told_for_signing_or_for_encryption() -> None:
+    other = Key("P11.E", ALL, ECPublicKey(NIST_P256, b"\x04" + bytes(range(1, 65))), "other")
+    spare = Key("P11.F", ALL, ECPublicKey(NIST_P256, b"\x04" + bytes(range(2, 66))), "spare")
+    assert slots(view(P256)) == ["p256", None, "p256"]
+    assert slots(view(P256, other)) == ["p256", "other", "p256"]
+    told = [key.usage for key in view(P256, other, spare, ED).keys]
+    assert told == ["sca", "e", "sca", "sca"]
+
+
 def test_configuration_goes_first_unless_the_key_cannot() -> None:
     assert slots(view(RSA, P256, ED, sign="p256", authenticate="ed")) == ["p256", "rsa", "ed"]
     assert slots(view(RSA, ED, decrypt="ed"))[1] == "rsa"
