@@ -20,8 +20,12 @@ _CKR_USER_ALREADY_LOGGED_IN = 0x100
 _CKR_USER_NOT_LOGGED_IN = 0x101
 #: CKS_RO_USER_FUNCTIONS and CKS_RW_USER_FUNCTIONS.
 _USER_STATES = (1, 3)
-#: Places in CK_FUNCTION_LIST, counted in pointers: first comes the version, padded to one.
-_GET_TOKEN_INFO, _GET_SESSION_INFO, _LOGIN, _LOGOUT = 7, 16, 19, 20
+#: Places in CK_FUNCTION_LIST, counted in pointers (first comes the version, padded to one), and
+#: types of the arguments.
+_GET_TOKEN_INFO = 7, (c_ulong, c_void_p)
+_GET_SESSION_INFO = 16, (c_ulong, c_void_p)
+_LOGIN = 19, (c_ulong, c_ulong, c_void_p, c_ulong)
+_LOGOUT = 20, (c_ulong,)
 
 
 class _SessionInfo(ctypes.Structure):
@@ -56,41 +60,46 @@ class Cryptoki:
         library = ctypes.CDLL(path)
         functions = c_void_p()
         _check(library.C_GetFunctionList(byref(functions)))
-        self._library = library
-        self._functions = ctypes.cast(functions, POINTER(c_void_p))
+        self._library = library  # Keeps it loaded.
+        places = ctypes.cast(functions, POINTER(c_void_p))
 
-    def _function(self, place: int, *arguments: type) -> Callable[..., int]:
-        return ctypes.CFUNCTYPE(c_ulong, *arguments)(self._functions[place] or 0)
+        def function(place: int, arguments: tuple[type, ...]) -> Callable[..., int]:
+            return ctypes.CFUNCTYPE(c_ulong, *arguments)(places[place] or 0)
+
+        self._get_token_info = function(*_GET_TOKEN_INFO)
+        self._get_session_info = function(*_GET_SESSION_INFO)
+        self._login = function(*_LOGIN)
+        self._logout = function(*_LOGOUT)
 
     def log_in(self, session: int, pin: bytearray | None) -> None:
         """C_Login as the user, once.  None: the token asks at its own PIN pad.
 
         Is content when the user is logged in already; the PIN was not looked at then.
         """
-        call = self._function(_LOGIN, c_ulong, c_ulong, c_void_p, c_ulong)
         if pin is None:
-            code = call(session, _CKU_USER, None, 0)
+            code = self._login(session, _CKU_USER, None, 0)
         else:
-            code = call(session, _CKU_USER, (c_char * len(pin)).from_buffer(pin), len(pin))
+            there = (c_char * len(pin)).from_buffer(pin)
+            code = self._login(session, _CKU_USER, there, len(pin))
         if code != _CKR_USER_ALREADY_LOGGED_IN:
             _check(code)
 
     def log_out(self, session: int) -> None:
         """C_Logout: for all sessions with the token."""
-        code = self._function(_LOGOUT, c_ulong)(session)
+        code = self._logout(session)
         if code != _CKR_USER_NOT_LOGGED_IN:
             _check(code)
 
     def logged_in(self, session: int) -> bool:
         """Whether the user is logged in, asked of the module: C_GetSessionInfo."""
         info = _SessionInfo()
-        _check(self._function(_GET_SESSION_INFO, c_ulong, c_void_p)(session, byref(info)))
+        _check(self._get_session_info(session, byref(info)))
         return info.state in _USER_STATES
 
     def pin_lengths(self, slot: int) -> tuple[int, int]:
         """The least and the greatest length of the user PIN in bytes, as C_GetTokenInfo says."""
         info = _TokenInfo()
-        _check(self._function(_GET_TOKEN_INFO, c_ulong, c_void_p)(slot, byref(info)))
+        _check(self._get_token_info(slot, byref(info)))
         return int(info.min_pin), int(info.max_pin)
 
 

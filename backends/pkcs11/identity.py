@@ -49,6 +49,11 @@ def key_ref(public: PublicKey) -> str:
     return "P11." + hashlib.sha256(encoded).hexdigest()[:16].upper()
 
 
+def printable(text: str) -> str:
+    """A label of a token or key, fit for one line of a log or a prompt."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 def _integer(value: int) -> bytes:
     raw = value.to_bytes((value.bit_length() + 7) // 8)
     return len(raw).to_bytes(4) + raw

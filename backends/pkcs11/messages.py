@@ -121,7 +121,8 @@ Request = (
 
 class TokenRecord(Message, frozen=True, tag="token"):
     """One token.  ``slot``: its present slot.  ``flags``: CKF of CK_TOKEN_INFO.  Lengths of the
-    PIN are in bytes; ``max_pin`` 0: not known."""
+    PIN are in bytes; ``max_pin`` 0: not known.  ``logged_in``: false in a list, which does not
+    look."""
 
     token: TokenId
     slot: int

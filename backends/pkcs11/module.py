@@ -19,7 +19,7 @@ from backends.errors import TokenError, UseRefused
 from backends.pkcs11.cka import CKA, CKF, CKM, CKO
 from backends.pkcs11.cryptoki import Cryptoki
 from backends.pkcs11.failures import from_exception
-from backends.pkcs11.identity import token_id
+from backends.pkcs11.identity import printable, token_id
 from backends.pkcs11.objects import RawObject
 
 _COMMON = (CKA.ID, CKA.LABEL)
@@ -95,7 +95,7 @@ class Module:
         return Slot(
             token=token_id(token.manufacturer_id, token.model, token.serial, token.label),
             number=slot.slot_id,
-            label=token.label,
+            label=printable(token.label),
             flags=CKF(int(token.flags)),
             min_pin=least,
             max_pin=most,

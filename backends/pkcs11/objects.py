@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from backends.curves import Form
 from backends.pkcs11.cka import CKA, CKK, CKO
-from backends.pkcs11.identity import key_ref
+from backends.pkcs11.identity import key_ref, printable
 from backends.pkcs11.publickey import (
     Certificate,
     Unreadable,
@@ -69,7 +69,7 @@ class RawObject:
     @property
     def label(self) -> str:
         text = self.attributes.get(CKA.LABEL, b"").decode(errors="replace")
-        return text.strip(" \0")
+        return printable(text.strip(" \0"))
 
     @property
     def key_type(self) -> int:
@@ -104,7 +104,7 @@ class Pair:
         for part in (self.private_object, self.public_object):
             if part is not None and part.label:
                 return part.label
-        return self.certificate.name if self.certificate else ""
+        return printable(self.certificate.name) if self.certificate else ""
 
     @property
     def created(self) -> int | None:

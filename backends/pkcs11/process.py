@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from backends.pkcs11.messages import Answer, Channel, ChannelError, Load, Request
 
-#: Seconds that the kernel gets to end a process that was sent SIGKILL.
+#: Seconds that the kernel gets to buffer a short message, or to end a process that was killed.
 _GRACE = 1.0
 
 
@@ -51,7 +51,11 @@ class WorkerProcess:
         self._dying = threading.Lock()
         self.started = time.monotonic()
         self._channel: Channel[Request, Answer] = Channel(self._socket, Answer)
-        self.send(Load(path), self.started + 1.0)
+        try:
+            self.send(Load(path), self.started + _GRACE)
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, request: Request, deadline: float) -> None:
         """Raises WorkerFailed, and ValueError for a request that is too big."""

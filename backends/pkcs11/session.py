@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from backends.errors import NotFound, NotSupported, PinNeeded, TokenError
+from backends.errors import BadPin, NotFound, NotSupported, PinNeeded, TokenError
 from backends.pkcs11.cka import CKA, CKF, CKM, CKO
 from backends.pkcs11.failures import SessionLost
 from backends.pkcs11.mechanisms import (
@@ -38,8 +38,14 @@ class Pin:
 
     def text(self) -> str | None:
         """As python-pkcs11 wants it, which makes a copy that cannot be wiped."""
+        if self._secret is None:
+            return None
+        try:
+            text = self._secret.decode()
+        except UnicodeDecodeError:
+            raise BadPin("the PIN is not UTF-8") from None
         self.spent = True
-        return None if self._secret is None else self._secret.decode()
+        return text
 
     def wipe(self) -> None:
         wipe(self._secret)
@@ -67,9 +73,13 @@ class TokenSession:
     def _open(self) -> bool:
         return not self.slot.flags & CKF.LOGIN_REQUIRED or self.logged_in
 
+    @property
+    def _has_pad(self) -> bool:
+        return bool(self.slot.flags & CKF.PROTECTED_AUTHENTICATION_PATH)
+
     def log_in(self, pin: Pin) -> None:
         """C_Login, once.  Raises PinNeeded without a PIN on a token that has no PIN pad."""
-        if not pin and not self.slot.flags & CKF.PROTECTED_AUTHENTICATION_PATH:
+        if not pin and not self._has_pad:
             raise PinNeeded("the token wants its PIN")
         self._pairs = None
         self._module.cryptoki.log_in(self._session.number, pin.spend())
@@ -153,6 +163,9 @@ class TokenSession:
             self.log_in(pin)
         pair, key = self._private(ref)
         if key.has(CKA.ALWAYS_AUTHENTICATE) and not pin:
+            if self._has_pad:
+                # python-pkcs11 has no C_Login without a PIN in the middle of an operation.
+                raise NotSupported("a key that wants its PIN each time, at the token's PIN pad")
             raise PinNeeded("the key wants its PIN each time")
         return pair, key
 

@@ -47,6 +47,8 @@ def everyday(session: Any) -> None:
     certify(session, 8, "", encode_ec_public_key(public), "Certificate Only")
     public.destroy()
 
+    edwards(session, 9, "x25519", b"\x06\x03\x2b\x65\x6e", MechanismFlag.DERIVE)
+
 
 def odd(session: Any) -> None:
     """What tokens also hold: none of it may spoil the listing of the one good key."""
@@ -93,15 +95,22 @@ def curve(
     )
 
 
-def edwards(session: Any, number: int, label: str) -> Any:
+def edwards(
+    session: Any,
+    number: int,
+    label: str,
+    params: bytes = b"\x13\x0cedwards25519",
+    capabilities: Any = SIGN,
+) -> Any:
+    """A key of type CKK_EC_EDWARDS, which SoftHSM uses for X25519 too."""
     parameters = session.create_domain_parameters(
-        KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: b"\x13\x0cedwards25519"}, local=True
+        KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: params}, local=True
     )
     return parameters.generate_keypair(
         id=bytes([number]),
         label=label,
         store=True,
-        capabilities=SIGN,
+        capabilities=capabilities,
         mechanism=pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.pkcs11 import messages
@@ -104,6 +104,7 @@ def ends() -> Iterator[Ends]:
         yield ends
 
 
+@settings(deadline=None)
 @given(request=REQUESTS, answer=ANSWERS)
 def test_what_is_sent_arrives(request: Request, answer: Answer) -> None:
     with opened() as ends:
@@ -113,6 +114,7 @@ def test_what_is_sent_arrives(request: Request, answer: Answer) -> None:
         assert ends.daemon.receive() == answer
 
 
+@settings(deadline=None)
 @given(garbage=st.binary(max_size=300), framed=st.booleans())
 def test_garbage_is_an_error_of_the_channel_and_nothing_else(garbage: bytes, framed: bool) -> None:
     head = len(garbage).to_bytes(4) if framed else b""
@@ -123,6 +125,7 @@ def test_garbage_is_an_error_of_the_channel_and_nothing_else(garbage: bytes, fra
             ends.everything()
 
 
+@settings(deadline=None)
 @given(answer=ANSWERS, data=st.data())
 def test_damaged_answers_are_errors_or_answers(answer: Answer, data: st.DataObject) -> None:
     with opened() as ends:

@@ -172,6 +172,8 @@ def test_the_order_does_not_depend_on_the_module() -> None:
 def test_labels_and_dates_that_are_none() -> None:
     (pair,) = pairs(rsa_object(CKO.PRIVATE_KEY, LABEL=b"\xff\xfe", START_DATE=b"20261399"))
     assert pair.label == "\ufffd\ufffd"
+    (named,) = pairs(rsa_object(CKO.PRIVATE_KEY, LABEL=b"two\nlines\0  "))
+    assert named.label == "two\ufffdlines"
     assert pair.created is None
     (pair,) = pairs(rsa_object(CKO.PRIVATE_KEY, START_DATE=b"20240102"))
     assert pair.created == 1704153600

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils, x25519
 
 from backends.curves import BY_NAME, Curve
 from backends.errors import (
@@ -58,7 +58,7 @@ def test_before_the_login_public_objects_and_certificates_are_listed(
     everyday: PKCS11Token,
 ) -> None:
     assert labels(everyday) == [
-        *("rsa", "p256", "p384", "p521", "ed25519", "careful", "Certificate Only")
+        *("rsa", "p256", "p384", "p521", "ed25519", "careful", "Certificate Only", "x25519")
     ]
     certified = [key.label for key in list(everyday.keys()) if key.certificate]
     assert certified == ["rsa", "Certificate Only"]
@@ -73,7 +73,7 @@ def test_after_the_login_private_keys_without_public_objects_are_listed_too(
     signature = everyday.sign(hidden, SHA256_INFO + DIGEST, None)
     rsa_key(hidden).verify(signature, MESSAGE, padding.PKCS1v15(), hashes.SHA256())
     assert hidden.use == SIGN
-    assert len(everyday.keys()) == 8
+    assert len(everyday.keys()) == 9
 
 
 def test_use_comes_from_the_private_key_once_it_is_seen(everyday: PKCS11Token) -> None:
@@ -173,6 +173,15 @@ def test_key_agreement(everyday: PKCS11Token, name: str) -> None:
     secret = everyday.decrypt(key, peer, pin())
     assert secret == ours.exchange(ec.ECDH(), theirs)
     assert len(secret) == size
+
+
+def test_key_agreement_on_curve25519(everyday: PKCS11Token) -> None:
+    key = key_named(everyday, "x25519")
+    assert (key.use, _curve(key)) == (Use.DECRYPT, BY_NAME["cv25519"])
+    ours = x25519.X25519PrivateKey.generate()
+    theirs = x25519.X25519PublicKey.from_public_bytes(ec_point(key))
+    secret = everyday.decrypt(key, ours.public_key().public_bytes_raw(), pin())
+    assert secret == ours.exchange(theirs)
 
 
 def _curve(key: Key) -> Curve:

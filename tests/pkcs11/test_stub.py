@@ -300,6 +300,30 @@ def test_a_pin_pad_is_asked_by_giving_no_pin(stub: PKCS11Provider, orders: Order
     assert orders.calls.count("pad") == 1
 
 
+def test_a_pin_pad_cannot_serve_a_key_that_is_always_authenticated(
+    stub: PKCS11Provider, orders: Orders
+) -> None:
+    orders.give(flags=CKF_PROTECTED_AUTHENTICATION_PATH, always=1)
+    token, key = opened(stub)
+    with pytest.raises(NotSupported):
+        token.sign(key, DATA, None)
+    assert orders.calls.count("context") == 0
+
+
+@pytest.mark.parametrize("wrong", [b"", b"\xff\xfe", b"1234\0"])
+def test_pins_of_an_unlikely_form_are_wrong_pins(
+    stub: PKCS11Provider, orders: Orders, wrong: bytes
+) -> None:
+    orders.give(always=1)
+    token, key = opened(stub)
+    with pytest.raises(BadPin):
+        token.sign(key, DATA, bytearray(wrong))
+    token.verify_pin(PinRef.USER, stub_pin())
+    with pytest.raises(BadPin):
+        token.sign(key, DATA, bytearray(wrong))
+    assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+
+
 # -- threads and ends ----------------------------------------------------------------------------
 
 
