@@ -61,7 +61,7 @@ class PKCS11Options:
 @dataclass(frozen=True, slots=True)
 class Config:
     """``verbose``: how many times.  ``debug``: whether to log everything but secrets.
-    ``card_timeout``: seconds, 0 for never.  ``unserved``: options given that mean nothing here.
+    ``unserved``: options given that mean nothing here.
     ``warnings`` and ``errors``: complaints, one line each; the latter fail --gpgconf-test."""
 
     homedir: Path
@@ -71,10 +71,7 @@ class Config:
     debug: bool = False
     deny_admin: bool = False
     disable_application: frozenset[str] = frozenset()
-    application_priority: tuple[str, ...] = ()
     reader_port: str | None = None
-    card_timeout: int = 0
-    disable_pinpad: bool = False
     pkcs11: PKCS11Options = PKCS11Options()
     tokens: tuple[TokenOptions, ...] = ()
     unserved: tuple[str, ...] = ()
@@ -104,13 +101,8 @@ _EFFECTS: dict[str, Callable[[Config, str], Config]] = {
     "debug-level": lambda c, v: replace(c, debug=_debug_level(v)),
     "log-file": lambda c, v: replace(c, log_file=v),
     "reader-port": lambda c, v: replace(c, reader_port=v),
-    "card-timeout": lambda c, v: replace(c, card_timeout=max(0, int(v, 0))),
-    "disable-pinpad": lambda c, _: replace(c, disable_pinpad=True),
     "disable-application": lambda c, v: replace(
         c, disable_application=c.disable_application | {v.lower()}
-    ),
-    "application-priority": lambda c, v: replace(
-        c, application_priority=tuple(v.lower().replace(",", " ").split())
     ),
     "deny-admin": lambda c, _: replace(c, deny_admin=True),
 }

@@ -18,17 +18,13 @@ from assuan.stdio import connection_fd_stream, stdio_stream
 from scd import log
 from scd.commands import COMMANDS
 from scd.config import Config, Mode
+from scd.entry import greeting
 from scd.providers import make_providers, view_maker
 from scd.registry import Registry
 from scd.session import Session, Shared
 from scd.socketdir import socket_path
 
 _log = logging.getLogger(__name__)
-
-
-def greeting() -> bytes:
-    """The text of the first line (scd/command.c; the process id since libassuan 3)."""
-    return b"GNU Privacy Guard's Smartcard server ready, process %d" % os.getpid()
 
 
 def run(config: Config, mode: Mode, *, greeted: bool) -> int:
@@ -94,7 +90,7 @@ def make_service(shared: Shared, stop: trio.Event) -> Service[Session]:
             stop.set()
 
     return Service(
-        greeting=greeting(),
+        greeting=greeting().removeprefix(b"OK ").rstrip(),
         source=Source.SCD,
         commands=COMMANDS,
         open=opened,

@@ -1,6 +1,6 @@
 """The version numbers, each in its one home.  Constants, because start-up is felt."""
 
-#: anyscd's own; pyproject.toml states the same.
+#: anyscd's own; the build reads it here (pyproject.toml, tool.hatch.version).
 PACKAGE_VERSION = "0.1.0"
 
 #: The GnuPG whose scdaemon we stand in for (GETINFO version, --version).  gpg and gpgsm warn at

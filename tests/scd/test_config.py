@@ -32,8 +32,7 @@ def test_every_served_option_does_something(tmp_path: Path) -> None:
     found = load(
         tmp_path,
         home_conf="verbose\nverbose\nquiet\ndebug ipc\nlog-file /x/log\nreader-port Reader 00\n"
-        "card-timeout 5\ndisable-pinpad\ndisable-application OpenPGP\n"
-        "disable-application piv\napplication-priority openpgp,PKCS11\ndeny-admin\n",
+        "disable-application OpenPGP\ndisable-application piv\ndeny-admin\n",
     )
     assert found == Config(
         tmp_path / "home",
@@ -43,10 +42,7 @@ def test_every_served_option_does_something(tmp_path: Path) -> None:
         debug=True,
         deny_admin=True,
         disable_application=frozenset({"openpgp", "piv"}),
-        application_priority=("openpgp", "pkcs11"),
         reader_port="Reader 00",
-        card_timeout=5,
-        disable_pinpad=True,
     )
 
 
@@ -68,16 +64,16 @@ def test_debugging_is_on_or_off(tmp_path: Path, argv: list[str], debug: bool) ->
 
 
 def test_home_overrules_etc_and_the_command_line_both(tmp_path: Path) -> None:
-    found = load(tmp_path, etc_conf="card-timeout 1\nlog-file /log\n", home_conf="card-timeout 2\n")
-    assert (found.card_timeout, found.log_file) == (2, "/log")
-    assert load(tmp_path, ["--card-timeout", "3"]).card_timeout == 3
+    found = load(tmp_path, etc_conf="reader-port 1\nlog-file /log\n", home_conf="reader-port 2\n")
+    assert (found.reader_port, found.log_file) == ("2", "/log")
+    assert load(tmp_path, ["--reader-port", "3"]).reader_port == "3"
 
 
 def test_files_can_be_left_out_or_named(tmp_path: Path) -> None:
     other = tmp_path / "other.conf"
-    other.write_text("card-timeout 7\n")
-    assert load(tmp_path, ["--no-options"], home_conf="card-timeout 2\n").card_timeout == 0
-    assert load(tmp_path, ["--options", str(other)]).card_timeout == 7
+    other.write_text("reader-port 7\n")
+    assert load(tmp_path, ["--no-options"], home_conf="reader-port 2\n").reader_port is None
+    assert load(tmp_path, ["--options", str(other)]).reader_port == "7"
     with pytest.raises(OptionError, match=r"missing\.conf'?: No such file"):
         load(tmp_path, ["--options", str(tmp_path / "missing.conf")])
 
@@ -90,14 +86,10 @@ def test_options_without_meaning_here_are_told_once(tmp_path: Path) -> None:
 
 def test_unknown_options_are_warnings_and_wrong_values_errors(tmp_path: Path) -> None:
     conf = tmp_path / "home" / "scdaemon.conf"
-    found = load(tmp_path, home_conf="bogus\ncard-timeout soon\ndebug-level loud\ndeny-admin\n")
+    found = load(tmp_path, home_conf="bogus\ndebug-level loud\ndeny-admin\n")
     assert found.warnings == (f"{conf}:1: invalid option: bogus",)
-    assert found.errors == (
-        f"{conf}: invalid value for card-timeout: soon",
-        f"{conf}: invalid value for debug-level: loud",
-    )
+    assert found.errors == (f"{conf}: invalid value for debug-level: loud",)
     assert found.deny_admin
-    assert found.card_timeout == 0
 
 
 def test_a_file_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:

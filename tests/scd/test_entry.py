@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scd import daemon, entry
+from scd import entry
 
 _BEFORE_GREETING = """
 import os, sys
@@ -77,10 +77,6 @@ def test_nothing_that_takes_time_is_imported_before_the_greeting() -> None:
 def test_only_a_plain_server_is_greeted_at_once(argv: list[str], expected: bool) -> None:
     assert entry.greets(argv, {}) is expected
     assert not entry.greets(argv, {"_assuan_connection_fd": "5"})
-
-
-def test_the_early_greeting_is_that_of_the_server() -> None:
-    assert entry.greeting() == b"OK " + daemon.greeting() + b"\n"
 
 
 def test_the_process_is_hardened() -> None:
