@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +11,10 @@ from backends.pkcs11.config import ModuleConfig
 from backends.pkcs11.provider import PKCS11Provider
 from backends.token import Provider, Token
 from tests import fake
-from tests.bed.card import USER_PIN, openpgp_card
+from tests.bed.card import USER_PIN
 from tests.bed.key_maker import allow_several_signatures, make_key
-from tests.bed.pcsc import Pcscd
 from tests.bed.softhsm import MODULE, SoftHSM
+from tests.bed.virtual_reader import VirtualReader
 from tests.contract.specimens import Specimen
 
 Maker = Callable[[pytest.FixtureRequest], Iterator[Specimen]]
@@ -27,23 +26,20 @@ def fake_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
 
 
 def card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Specimen]:
-    pcscd: Pcscd = request.getfixturevalue("pcscd")
-    folder: Path = request.getfixturevalue("tmp_path")
-    card = openpgp_card(folder / "card")
+    card = request.getfixturevalue("card")
     for slot, kind in enumerate(("ed25519", "cv25519", "rsa2048"), 1):
         make_key(card, slot, kind)
     allow_several_signatures(card, True)
-    pcscd.readers[0].insert(card)
+    reader: VirtualReader = request.getfixturevalue("reader")
+    reader.insert(card)
     provider = PCSCProvider()
     try:
         token = only_token(provider)
-        yield Specimen(
-            token, USER_PIN.encode(), b"654321", lambda: card.card_state.pin_data.pw1_retry_counter
-        )
+        counters = card.card_state.pin_data
+        yield Specimen(token, USER_PIN.encode(), b"654321", lambda: counters.pw1_retry_counter)
         token.close()
     finally:
         provider.close()
-        pcscd.readers[0].remove()
 
 
 def softhsm_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
@@ -63,12 +59,6 @@ def only_token(provider: Provider) -> Token:
     token = provider.open(place)
     assert token is not None
     return token
-
-
-@pytest.fixture(scope="module")
-def pcscd() -> Iterator[Pcscd]:
-    with Pcscd() as daemon:
-        yield daemon
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 
 from backends.errors import BadInput, BadPin, NotSupported, PinNeeded, TokenError
 from backends.token import Attribute, Key, PinRequest, Use
-from tests.contract.specimens import Specimen
 from tests.contract.oracle import check_signature, riddle, to_be_signed
+from tests.contract.specimens import Specimen
 
 MESSAGE = b"What a token signs, it signs for everybody to see."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -18,12 +17,11 @@ from tests.dialogues.record import Exchange
 class Daemon:
     """anyscd at the end of a pipe, spoken to in bare lines."""
 
-    def __init__(self, command: Path, home: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, command: Path, home: Path) -> None:
         self._process = subprocess.Popen(
             [command, "--multi-server", "--homedir", home],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **env},
         )
         assert self._line().startswith(b"OK ")
 

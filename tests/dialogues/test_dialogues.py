@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,11 @@ import pytest
 
 from scd.keygrip import keygrip
 from tests.bed.card import openpgp_card
+from tests.bed.gnupg import ANYSCD
 from tests.bed.key_maker import allow_several_signatures, make_key, set_algorithm
-from tests.bed.pcsc import Pcscd
+from tests.bed.virtual_reader import VirtualReader
 from tests.dialogues.player import Daemon, play
 from tests.dialogues.record import Exchange, sections
-
-COMMAND = Path(sys.executable).parent / "anyscd"
 
 WRITING = ("SETATTR", "GENKEY", "WRITEKEY", "PASSWD")
 
@@ -108,12 +106,6 @@ def _change(exchange: Exchange, algorithms: list[str], keys: list[bool]) -> None
 ACTS = dict(pair for name in FILES for pair in acts(name))
 
 
-@pytest.fixture(scope="module")
-def pcscd() -> Iterator[Pcscd]:
-    with Pcscd() as daemon:
-        yield daemon
-
-
 @pytest.fixture(autouse=True)
 def _signalled() -> Iterator[None]:
     """Stand what the agent asks for by ``event-signal=12``: SIGUSR2 at each change of cards."""
@@ -123,13 +115,12 @@ def _signalled() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("title", ACTS)
-def test_answers_agree(title: str, pcscd: Pcscd, tmp_path: Path) -> None:
+def test_answers_agree(title: str, reader: VirtualReader, tmp_path: Path) -> None:
     act = ACTS[title]
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     home.joinpath("scdaemon.conf").write_text("disable-application pkcs11\n")
     card = openpgp_card(tmp_path / "card")
-    reader = pcscd.readers[0]
     grips = {}
     for slot, (kind, present) in enumerate(zip(act.algorithms, act.keys, strict=True), 1):
         if present:
@@ -138,14 +129,11 @@ def test_answers_agree(title: str, pcscd: Pcscd, tmp_path: Path) -> None:
             set_algorithm(card, slot, kind)
     allow_several_signatures(card, act.warm)
     reader.insert(card)
-    try:
-        with Daemon(COMMAND, home, pcscd.env) as daemon:
-            prepare(daemon, act)
-            names = recorded_names(act, grips)
-            for exchange in act.exchanges:
-                play(daemon, exchange, names, old=act.old)
-    finally:
-        reader.remove()
+    with Daemon(ANYSCD, home) as daemon:
+        prepare(daemon, act)
+        names = recorded_names(act, grips)
+        for exchange in act.exchanges:
+            play(daemon, exchange, names, old=act.old)
 
 
 def prepare(daemon: Daemon, act: Act) -> None:
