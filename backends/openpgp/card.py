@@ -159,9 +159,6 @@ class OpenPGPCard:
             # Some cards mean "PIN used up" by 6985; after a missed touch GnuPG asks anew as well.
             self._pins.forget(slot.pin)
             raise
-        finally:
-            if slot.pin is PinRef.PW1_81:
-                self._pins.signed()
 
     def _keys(self) -> list[Key]:
         objects = self._application.objects

@@ -84,11 +84,6 @@ class Pins:
         """Those, or all if none is named, must be verified again."""
         self._verified.difference_update(refs or _KINDS)
 
-    def signed(self) -> None:
-        """A signature was made: it uses up a PW1.81 that is good for one."""
-        if self.forced:
-            self.forget(PinRef.PW1_81)
-
     def read_status(self) -> PWStatus:
         """DO C4, afresh (one APDU), within an operation."""
         data = self._objects.get(DO.PW_STATUS)

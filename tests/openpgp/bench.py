@@ -11,7 +11,7 @@ from tests.openpgp.links import VirtualLink
 
 MESSAGE = b"what is signed"
 SIGN, DECRYPT, AUTHENTICATE = "OPENPGP.1", "OPENPGP.2", "OPENPGP.3"
-VERIFY, PSO, GET_DATA = 0x20, 0x2A, 0xCA
+VERIFY, PSO, SELECT, GET_DATA = 0x20, 0x2A, 0xA4, 0xCA
 
 
 class Bench:

@@ -13,15 +13,19 @@ from backends.errors import (
     NotFound,
     NotSupported,
 )
-from backends.token import Attribute, PinRef, PinRequest, RawCard, Token, Use
+from backends.openpgp import tlv
+from backends.token import Attribute, PinRef, RawCard, Token, Use
 from tests.contract.oracle import check_signature
 from tests.openpgp.bench import (
     AUTHENTICATE,
     DECRYPT,
+    GET_DATA,
     MESSAGE,
     PSO,
+    SELECT,
     SIGN,
     Bench,
+    Faulty,
 )
 from tests.openpgp.certificate import self_signed
 from tests.openpgp.links import VirtualLink
@@ -142,8 +146,14 @@ def test_raw_apdu_that_only_reads_leaves_the_pin(bench: Bench) -> None:
 def test_raw_apdu_may_have_changed_everything(bench: Bench) -> None:
     bench.use(SIGN, PIN)
     bench.card.transmit(bytes.fromhex("00A4040005A000000308"))
-    assert isinstance(bench.card.pin_for(bench.key(SIGN)), PinRequest)
+    assert not bench.card.is_verified(PinRef.PW1_81)
+    assert bench.sent(lambda: bench.card.pin_for(bench.key(SIGN)))[0] == SELECT
     bench.use(SIGN, PIN)
+
+
+def test_raw_apdus_follow_each_other(bench: Bench) -> None:
+    apdus = [bytes.fromhex("00A4040005A000000308"), bytes.fromhex("00CA004F00")]
+    assert bench.sent(lambda: [bench.card.transmit(apdu) for apdu in apdus]) == [SELECT, GET_DATA]
 
 
 def test_no_such_key(bench: Bench) -> None:
@@ -162,3 +172,47 @@ def test_certificate(tmp_path: Path) -> None:
     assert found is not None
     assert x509.load_der_x509_certificate(found) == x509.load_der_x509_certificate(der)
     assert bench.sent(lambda: bench.card.certificate(AUTHENTICATE)) == []
+
+
+class CertificatesLink(VirtualLink):
+    """A card with three certificates.  ``prefix``: what it wants before the data of SELECT DATA,
+    as YubiKeys before 5.4.3 do."""
+
+    prefix = b""
+    occurrence = 0
+
+    def transmit(self, apdu: bytes | bytearray) -> bytes:
+        command = bytes(apdu)
+        if command[1] == 0xA5:
+            self.sent.append(command)
+            if command[5:] != self.prefix + bytes.fromhex("60045C027F21"):
+                return b"\x6a\x80"
+            self.occurrence = command[2]
+            return b"\x90\x00"
+        if command[1:4] == b"\xca\x7f\x21":
+            self.sent.append(command)
+            return tlv.encode(0x30, bytes([4, 1, self.occurrence])) + b"\x90\x00"
+        return super().transmit(command)
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\6"])
+def test_certificates_of_all_keys(tmp_path: Path, prefix: bytes) -> None:
+    link = CertificatesLink(make_card(tmp_path / "card", {}))
+    link.prefix = prefix
+    bench = Bench(link)
+    found = [bench.card.certificate(ref) for ref in (SIGN, DECRYPT, AUTHENTICATE)]
+    # OpenPGP card 3.4 section 7.2.7: occurrence 0 is that of the authentication key.
+    assert found == [tlv.encode(0x30, bytes([4, 1, occurrence])) for occurrence in (2, 1, 0)]
+
+
+def test_refused_private_object_is_asked_for_again(tmp_path: Path) -> None:
+    card = make_card(tmp_path / "card", {})
+    card.power_on()
+    issue(card, *ADMIN, put(0x0103, b"three"))
+    card.power_off()
+    link = Faulty(card)
+    bench = Bench(link)
+    bench.card.verify_pin(PinRef.PW1_82, bytearray(PIN))
+    link.strike(GET_DATA, b"\x69\x82")
+    assert bench.card.attributes([Attribute.PRIVATE_DO_3]) == {}
+    assert bench.card.attributes([Attribute.PRIVATE_DO_3]) == {Attribute.PRIVATE_DO_3: b"three"}

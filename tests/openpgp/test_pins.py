@@ -166,6 +166,7 @@ def test_pin_that_another_program_used_up(faulty: tuple[Bench, Faulty]) -> None:
     link.strike(PSO, b"\x69\x82")
     with pytest.raises(PinNeeded):
         bench.use(SIGN)
+    assert isinstance(bench.card.pin_for(bench.key(SIGN)), PinRequest)
     bench.use(SIGN, PIN)
 
 
@@ -231,3 +232,13 @@ def test_derivation_that_is_not_known_costs_no_try(tmp_path: Path) -> None:
     with pytest.raises(NotSupported):
         bench.use(SIGN, PIN)
     assert not bench.verifications()
+
+
+def test_derivation_that_another_program_changed_is_seen_at_the_next_try(tmp_path: Path) -> None:
+    link = KDFLink(make_card(tmp_path / "card", CURVE25519_KEYS))
+    right, link.DO = link.DO, link.DO[:-1] + b"?"
+    bench = Bench(link)
+    with pytest.raises(BadPin):
+        bench.use(SIGN, PIN)
+    link.DO = right
+    bench.use(SIGN, PIN)
