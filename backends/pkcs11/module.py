@@ -6,8 +6,8 @@ Everything here raises :mod:`backends.errors` and SessionLost, through the table
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from pkcs11.constants import DEFAULT
 from backends.errors import TokenError, UseRefused
 from backends.pkcs11.cka import CKA, CKF, CKM, CKO
 from backends.pkcs11.cryptoki import Cryptoki
-from backends.pkcs11.failures import from_exception
+from backends.pkcs11.failures import SessionLost, from_exception
 from backends.pkcs11.identity import printable, token_id
 from backends.pkcs11.objects import RawObject
 
@@ -126,33 +126,13 @@ class Session:
         with _translated():
             return bytes(self._session.generate_random(n * _BITS))
 
-    def objects(self, kind: CKO, note: Callable[[str], None]) -> list[RawObject]:
+    def objects(self, kind: CKO) -> list[RawObject]:
         """All objects of the class that can be seen now."""
+        wanted = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass(kind)}
         with _translated():
             # Listed at once: the search is lazy, and while it is open some modules refuse all else.
-            found = list(
-                self._session.get_objects({pkcs11.Attribute.CLASS: pkcs11.ObjectClass(kind)})
-            )
-        objects = []
-        for handle in found:
-            try:
-                objects.append(RawObject(kind, self._attributes(handle, kind), handle))
-            except TokenError as error:
-                note(f"an object of class {kind.name} left out: {error}")
-        return objects
-
-    def _attributes(self, handle: Any, kind: CKO) -> dict[int, bytes]:
-        wanted = _ATTRIBUTES[kind]
-        try:
-            with _translated():
-                return {int(key): value for key, value in handle.get_attributes(wanted).items()}
-        except TokenError:
-            pass  # Some modules fail for all when one is missing.
-        values = {}
-        for attribute in wanted:
-            with suppress(pkcs11.PKCS11Error):
-                values[int(attribute)] = handle[attribute]
-        return values
+            found = list(self._session.get_objects(wanted))
+        return [RawObject(kind, _attributes(handle, _ATTRIBUTES[kind]), handle) for handle in found]
 
     def sign(self, key: RawObject, mechanism: CKM, data: bytes, pin: str | None) -> bytes:
         """C_Sign.  ``pin``: for a key that is always authenticated."""
@@ -190,6 +170,27 @@ class Session:
                 return bytes(secret[pkcs11.Attribute.VALUE])
             finally:
                 secret.destroy()
+
+
+def _attributes(handle: Any, wanted: Sequence[CKA]) -> dict[int, bytes]:
+    """Those that the object has; one by one if the module fails for all when one is missing."""
+    try:
+        with _translated():
+            return {int(key): value for key, value in handle.get_attributes(wanted).items()}
+    except SessionLost:
+        raise
+    except TokenError:
+        return {int(key): value for key in wanted if (value := _attribute(handle, key)) is not None}
+
+
+def _attribute(handle: Any, attribute: CKA) -> bytes | None:
+    try:
+        with _translated():
+            return bytes(handle[attribute])
+    except SessionLost:
+        raise
+    except TokenError:
+        return None
 
 
 #: A session object whose value can be read.  What it may be used for is left to the token: some

@@ -101,9 +101,7 @@ class TokenSession:
         """All key pairs that can be told now; read afresh after a login."""
         if self._pairs is None:
             self.notes = []
-            objects = [
-                raw for kind in CKO for raw in self._session.objects(kind, self.notes.append)
-            ]
+            objects = [raw for kind in CKO for raw in self._session.objects(kind)]
             self._pairs = read_pairs(objects, all_visible=self._open, note=self.notes.append)
         return self._pairs
 

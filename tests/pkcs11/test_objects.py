@@ -142,11 +142,9 @@ def test_private_ec_key_is_found_by_its_id() -> None:
 
 
 def test_ids_alone_do_not_pair_keys_of_different_types() -> None:
-    found = pairs(
-        ec_object(CKO.PUBLIC_KEY, ID=b"\1"),
-        rsa_object(CKO.PRIVATE_KEY, ID=b"\1", SIGN=b"\1"),
-    )
-    assert [type(pair.public) for pair in found] == [RSAPublicKey]
+    public = ec_object(CKO.PUBLIC_KEY, ID=b"\1")
+    assert pairs(public, raw(CKO.PRIVATE_KEY, CKK.RSA, ID=b"\1", SIGN=b"\1")) == []
+    assert len(pairs(public, raw(CKO.PRIVATE_KEY, CKK.EC, ID=b"\1", SIGN=b"\1"))) == 1
 
 
 def test_equal_public_keys_pair_without_any_id() -> None:

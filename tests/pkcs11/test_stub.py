@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -31,8 +32,10 @@ from tests.pkcs11.stub import PIN, SIGNATURE, Orders
 from tests.pkcs11.test_process import ended, watched
 
 DATA = bytes(51)
+CKR_DEVICE_ERROR = 0x30
 CKR_DEVICE_REMOVED = 0x32
 CKR_SESSION_HANDLE_INVALID = 0xB3
+CKR_USER_ALREADY_LOGGED_IN = 0x100
 CKF_PROTECTED_AUTHENTICATION_PATH = 0x100
 CKF_USER_PIN_COUNT_LOW = 0x10000
 CKF_USER_PIN_FINAL_TRY = 0x20000
@@ -188,6 +191,16 @@ def test_the_back_off_doubles_and_ends_with_the_cause(
         stub.present()
     orders.give()
     assert len(stub.present()) == 1  # Once it has worked it is started again at once.
+    orders.give(slots="crash")
+    with pytest.raises(Broken):
+        stub.present()
+    orders.give(init="0x30")
+    for _ in range(2):  # And the pauses begin from the shortest.
+        with pytest.raises(Broken):
+            stub.present()
+    clock.now += 5
+    orders.give()
+    assert len(stub.present()) == 1
 
 
 def test_a_worker_that_dies_between_two_calls_is_not_noticed(
@@ -200,6 +213,27 @@ def test_a_worker_that_dies_between_two_calls_is_not_noticed(
         assert ended(worker)
     assert token.pin_for(key) is not None
     assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+
+
+def test_a_token_that_fails_is_left_out_and_named(
+    stub: PKCS11Provider, orders: Orders, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    orders.give(info=CKR_DEVICE_ERROR)
+    assert stub.present() == []
+    assert "module stub: slot 0x7 left out: device error" in caplog.text
+
+
+def test_a_module_that_cannot_give_several_attributes_at_once(
+    stub: PKCS11Provider, orders: Orders
+) -> None:
+    orders.give(attributes=CKR_DEVICE_ERROR)
+    token, key = opened(stub)
+    assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+    orders.give(attributes=CKR_DEVICE_REMOVED)
+    token.verify_pin(PinRef.USER, stub_pin())
+    with pytest.raises(Removed):
+        token.keys()
 
 
 # -- lost sessions -------------------------------------------------------------------------------
@@ -274,6 +308,12 @@ def test_what_the_login_says(
     with pytest.raises(error):
         token.verify_pin(PinRef.USER, stub_pin())
     assert orders.calls.count("login") == 1
+
+
+def test_a_user_who_is_logged_in_already_is_content(stub: PKCS11Provider, orders: Orders) -> None:
+    token, _ = opened(stub)
+    orders.give(login=CKR_USER_ALREADY_LOGGED_IN)
+    token.verify_pin(PinRef.USER, stub_pin())
 
 
 def test_the_request_tells_what_the_token_tells(stub: PKCS11Provider, orders: Orders) -> None:

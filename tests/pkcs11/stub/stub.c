@@ -8,6 +8,8 @@
  *   flags:                           CKF of the token besides the usual ones
  *   always=1:                        the key is CKA_ALWAYS_AUTHENTICATE
  *   token=absent:                    the slot is empty
+ *   info, session, attributes:       a CKR number for C_GetTokenInfo, C_GetSessionInfo, and for
+ *                                    C_GetAttributeValue of several attributes at once
  *
  * Every call adds its name to the file of that name with ".log" behind it; so does each process,
  * as "pid N", with what it was given.  The PIN is 1234.
@@ -158,7 +160,8 @@ static CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info) {
                   strtoul(order("flags"), NULL, 0);
     info->ulMinPinLen = 4;
     info->ulMaxPinLen = 8;
-    return !strcmp(order("token"), "absent") ? CKR_TOKEN_NOT_PRESENT : CKR_OK;
+    return strcmp(order("token"), "absent") ? strtoul(order("info"), NULL, 0)
+                                            : CKR_TOKEN_NOT_PRESENT;
 }
 
 static CK_RV OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
@@ -237,8 +240,13 @@ static CK_RV GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE objec
     CK_ULONG class = object == PUBLIC ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY, type = CKK_RSA;
     CK_BBOOL yes = 1, always = object == PRIVATE && *order("always");
     unsigned char modulus[SIZE], exponent[] = {1, 0, 1};
-    CK_RV rv = CKR_OK;
+    CK_RV rv = count > 1 ? strtoul(order("attributes"), NULL, 0) : CKR_OK;
     (void)session;
+    if (rv) {
+        for (CK_ULONG i = 0; i < count; i++)
+            wanted[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        return rv;
+    }
     memset(modulus, 0xC5, SIZE);
     struct { CK_ULONG type; const void *value; CK_ULONG length; } have[] = {
         {CKA_CLASS, &class, sizeof class},   {CKA_KEY_TYPE, &type, sizeof type},
