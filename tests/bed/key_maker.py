@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.curves import CURVE25519, ED25519, NIST_P256, Curve
+from backends.curves import CURVE25519, ED25519, NIST_P256, Curve, Form
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd.fingerprint import fingerprint
 from tests.bed.card import ADMIN_PIN
 from tests.bed.virtual_reader import Card
+from tests.bed.weierstrass import WeierstrassKeys
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,12 @@ def set_algorithm(card: Card, slot: int, kind: str) -> None:
 
 def make_key(card: Card, slot: int, kind: str, created: int = _CREATED) -> PublicKey:
     """Generate a key in a slot, with fingerprint and creation time as GnuPG would set them."""
+    curve = KINDS[kind].curve
+    if curve is not None and curve.form is Form.WEIERSTRASS:
+        WeierstrassKeys(card, curve, [slot])
     set_algorithm(card, slot, kind)
     answer = _send(card, bytes.fromhex("00478000000002") + _CRT[slot] + b"\0\0")
-    public = _public(answer, KINDS[kind].curve)
+    public = _public(answer, curve)
     _put(card, 0xC6 + slot, fingerprint(public, created, _USE[slot]))
     _put(card, 0xCD + slot, created.to_bytes(4))
     return public

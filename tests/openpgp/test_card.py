@@ -15,6 +15,7 @@ from backends.errors import (
 )
 from backends.openpgp import tlv
 from backends.token import Attribute, PinRef, RawCard, Token, Use
+from tests.bed.weierstrass import WeierstrassKeys
 from tests.contract.oracle import check_signature
 from tests.openpgp.bench import (
     AUTHENTICATE,
@@ -33,7 +34,6 @@ from tests.openpgp.virtual_card import (
     ADMIN,
     CURVE25519_KEYS,
     PIN,
-    WeierstrassKeys,
     ecc,
     issue,
     make_card,
@@ -69,7 +69,7 @@ def test_curve25519(bench: Bench, slot: int) -> None:
 )
 def test_weierstrass_curves(tmp_path: Path, curve: Curve, whole_point: bool) -> None:
     card = make_card(tmp_path / "card", {})
-    WeierstrassKeys(card, curve, whole_point)
+    WeierstrassKeys(card, curve, whole_point=whole_point)
     make_keys(card, {1: ecc(curve), 2: ecc(curve, decrypts=True), 3: ecc(curve)})
     bench = Bench(VirtualLink(card))
     bench.use(SIGN, PIN)

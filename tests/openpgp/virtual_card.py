@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-
-from backends.curves import (
-    BRAINPOOL_P256,
-    CURVE25519,
-    ED25519,
-    NIST_P256,
-    NIST_P384,
-    NIST_P521,
-    SECP256K1,
-    Curve,
-    Form,
-)
-from backends.openpgp import tlv
+from backends.curves import CURVE25519, ED25519, Curve, Form
 from backends.openpgp.algorithms import encode_oid
 from tests.bed.card import ADMIN_PIN, USER_PIN, openpgp_card
 from tests.bed.virtual_reader import Card
-
-if TYPE_CHECKING:
-    from jcecard.crypto_backend import DecryptionResult, GeneratedKey, SignatureResult
 
 PIN = USER_PIN.encode()
 _ECDH, _ECDSA, _EDDSA = 18, 19, 22
@@ -45,13 +27,6 @@ def ecc(curve: Curve, decrypts: bool = False) -> bytes:
     return bytes([_ECDH if decrypts else signs]) + encode_oid(curve.oid)
 
 
-WEIERSTRASS = {
-    NIST_P256: ec.SECP256R1(),
-    NIST_P384: ec.SECP384R1(),
-    NIST_P521: ec.SECP521R1(),
-    BRAINPOOL_P256: ec.BrainpoolP256R1(),
-    SECP256K1: ec.SECP256K1(),
-}
 CURVE25519_KEYS = {1: ecc(ED25519), 2: ecc(CURVE25519, decrypts=True), 3: ecc(ED25519)}
 
 
@@ -78,46 +53,3 @@ def issue(card: Card, *apdus: str) -> None:
     for apdu in apdus:
         answer = card.process_apdu(bytes.fromhex(apdu))
         assert answer[-2:] == b"\x90\x00", apdu
-
-
-class WeierstrassKeys:
-    """Puts keys of one curve into a jcecard, which has none but Curve25519's, by pyca/cryptography.
-
-    It gives signatures and shared secrets as cards/yubikey-5.4.3.txt shows a real card doing; or
-    the latter as 04 X Y, if ``whole_point``, which other cards do.
-    """
-
-    def __init__(self, card: Card, curve: Curve, whole_point: bool = False) -> None:
-        self._private = ec.generate_private_key(WEIERSTRASS[curve])
-        self._curve = curve
-        self._whole_point = whole_point
-        backend = card._crypto  # type: ignore[attr-defined]
-        backend.generate_curve25519_key = self._generate
-        backend.has_key = lambda slot: True
-        backend.sign = self._sign
-        backend.decrypt_ecdh = self._agree
-
-    def _generate(self, slot: object) -> GeneratedKey:
-        point = self._private.public_key().public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-        )
-        from jcecard.crypto_backend import GeneratedKey
-
-        template = tlv.encode(0x7F49, tlv.encode(0x86, point))
-        return GeneratedKey(template, b"elsewhere", bytes(20), 0)
-
-    def _sign(self, digest: bytes, slot: object = None) -> SignatureResult:
-        from jcecard.crypto_backend import SignatureResult
-
-        algorithm = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
-        r, s = utils.decode_dss_signature(self._private.sign(digest, algorithm))
-        size = self._curve.size
-        return SignatureResult(r.to_bytes(size, "big") + s.to_bytes(size, "big"), True)
-
-    def _agree(self, point: bytes, slot: object) -> DecryptionResult:
-        from jcecard.crypto_backend import DecryptionResult
-
-        peer = ec.EllipticCurvePublicKey.from_encoded_point(WEIERSTRASS[self._curve], point)
-        x = self._private.exchange(ec.ECDH(), peer)
-        # Y is of no interest to anybody: its place is what counts.
-        return DecryptionResult(b"\4" + x + bytes(len(x)) if self._whole_point else x, True)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from backends.curves import NIST_P256
 from tests.bed.card import ADMIN_PIN, USER_PIN
 from tests.bed.gnupg import ANYSCD, GnuPG, Home
 from tests.bed.recipes import CARD_KEYS, generate_on_card
 from tests.bed.virtual_reader import VirtualReader
+from tests.bed.weierstrass import WeierstrassKeys
 
 if TYPE_CHECKING:
     from jcecard.main import OpenPGPCard
@@ -32,6 +34,8 @@ def test_empty_card(gnupg: GnuPG, reader: VirtualReader, card: OpenPGPCard) -> N
 @pytest.mark.parametrize("kind", CARD_KEYS)
 def test_card_with_keys(gnupg: GnuPG, reader: VirtualReader, card: OpenPGPCard, kind: str) -> None:
     """Also the second time, and in the form for programs; both homes know the OpenPGP key."""
+    if kind == "nistp256":
+        WeierstrassKeys(card, NIST_P256)
     reader.insert(card)
     with Home(gnupg, pins=PINS) as home:
         generate_on_card(home, kind, "Karla Card")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from backends.curves import NIST_P256
 from tests.bed.card import ADMIN_PIN, USER_PIN
 from tests.bed.gnupg import ANYSCD, GnuPG, Home
 from tests.bed.recipes import (
@@ -20,6 +21,7 @@ from tests.bed.recipes import (
 )
 from tests.bed.softhsm import MODULE, SoftHSM
 from tests.bed.virtual_reader import VirtualReader
+from tests.bed.weierstrass import WeierstrassKeys
 
 if TYPE_CHECKING:
     from jcecard.main import OpenPGPCard
@@ -42,6 +44,8 @@ TOKEN_KEYS = {
 @pytest.mark.parametrize("kind", CARD_KEYS)
 def test_card(gnupg: GnuPG, reader: VirtualReader, card: OpenPGPCard, kind: str) -> None:
     """The keys were made elsewhere, with GnuPG's own scdaemon."""
+    if kind == "nistp256":
+        WeierstrassKeys(card, NIST_P256)
     reader.insert(card)
     with Home(gnupg, pins=PINS) as elsewhere:
         fingerprint = generate_on_card(elsewhere, kind, "Karla Card")
