@@ -31,6 +31,7 @@ def reader(pcscd: Pcscd) -> Iterator[VirtualReader]:
     yield reader
     for other in pcscd.readers:
         other.fault, other.latency = None, 0.0
+        other.wait_unused()
         other.remove()
 
 

@@ -13,21 +13,24 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 from smartcard import scard
 
-from tests.bed.process import DEADLINE, ProgramFailed
+from tests.bed.process import DEADLINE, ProgramFailed, run
 from tests.bed.virtual_reader import VirtualReader
 
 SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
 
+_PROGRAM = "/usr/sbin/pcscd"
 _DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 _READER = "Virtual PCD"
 _SLOTS = 2
 _STARTS = 5
+_LOG_END = 40
 
 
 @cache
@@ -85,13 +88,13 @@ class Pcscd:
                 break
             self.stop()  # somebody took one of the ports in between
         else:
-            raise ProgramFailed(f"pcscd does not come up:\n{self.log.read_text()}")
+            raise ProgramFailed(f"pcscd does not come up:\n{self._log_end()}")
         for reader, name, port in zip(self.readers, names, ports, strict=True):
             reader.name, reader.port = name, port
             reader.connect()
         for reader in self.readers:
             if reader.card is not None:
-                self._wait(reader, True)
+                reader.wait_present()
 
     def stop(self) -> None:
         """Stop it; the cards stay in their readers."""
@@ -129,15 +132,15 @@ class Pcscd:
         return ports
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = (
-            "LISTEN_PID=$$ LISTEN_FDS=1 PATH=$PATH:/usr/sbin:/sbin"
-            ' exec pcscd --foreground --debug --config "$0" 3<&0 </dev/null'
-        )
+        command = f'LISTEN_PID=$$ LISTEN_FDS=1 exec {_PROGRAM} "$@" 3<&0 </dev/null'
+        options = ["--foreground", "--debug", "--config", str(self.directory / "readers")]
+        if b"--disable-polkit" in run([_PROGRAM, "--help"]).stdout:
+            options.append("--disable-polkit")  # there may be none to ask, on a bare machine
         with socket.socket(socket.AF_UNIX) as listener, self.log.open("wb") as log:
             listener.bind(str(self.socket))
             listener.listen(16)
             return subprocess.Popen(
-                ["sh", "-c", command, str(self.directory / "readers")],
+                ["sh", "-c", command, "pcscd", *options],
                 stdin=listener.fileno(),
                 stdout=log,
                 stderr=log,
@@ -154,24 +157,25 @@ class Pcscd:
             scard.SCardReleaseContext(context)
         return [name for name in names if name.startswith(_READER)]
 
-    def _wait(self, reader: VirtualReader, present: bool) -> None:
-        """Wait until pcscd says that a card is in, or is not in, this reader."""
+    def _wait(self, name: str, condition: Callable[[int], bool]) -> None:
         if self._process is None:
             return
-        wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
         _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
         deadline = time.monotonic() + DEADLINE
         state = scard.SCARD_STATE_UNAWARE
         try:
-            while not state & wanted or state & scard.SCARD_STATE_MUTE:
+            while state == scard.SCARD_STATE_UNAWARE or not condition(state):
                 left = max(0, int((deadline - time.monotonic()) * 1000))
-                result, states = scard.SCardGetStatusChange(context, left, [(reader.name, state)])
+                result, states = scard.SCardGetStatusChange(context, left, [(name, state)])
                 if result != scard.SCARD_S_SUCCESS:
                     reason = scard.SCardGetErrorMessage(result)
-                    raise ProgramFailed(f"{reader.name}: {reason}\n{self.log.read_text()}")
+                    raise ProgramFailed(f"{name}: {reason} in state {state:#x}\n{self._log_end()}")
                 state = states[0][1]
         finally:
             scard.SCardReleaseContext(context)
+
+    def _log_end(self) -> str:
+        return "\n".join(self.log.read_text().splitlines()[-_LOG_END:])
 
 
 def _free_ports(count: int) -> int:

@@ -12,6 +12,7 @@ from tests.bed.sshd import Sshd
 CARD_KEYS = {
     "rsa2048": ("1 rsa2048", "1 rsa2048", "1 rsa2048"),
     "curve25519": ("22 ed25519", "18 cv25519", "22 ed25519"),
+    "nistp256": ("19 nistp256", "18 nistp256", "19 nistp256"),  # see tests.bed.weierstrass
 }
 
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from smartcard import scard
+
 
 class Card(Protocol):
     """What stands in the reader; jcecard's OpenPGPCard is one."""
@@ -26,8 +28,21 @@ class Pulled(Exception):
 #: Sees each command before the card; answers in its place, or returns None to let it pass.
 Fault = Callable[[bytes], bytes | None]
 
-#: Told when a card went in (True) or out (False); returns once pcscd knows.
-Watch = Callable[["VirtualReader", bool], None]
+#: Waits until what pcscd says of the reader of that name (SCARD_STATE_*) fulfils the condition.
+Watch = Callable[[str, Callable[[int], bool]], None]
+
+
+def _present(state: int) -> bool:
+    return bool(state & scard.SCARD_STATE_PRESENT and not state & scard.SCARD_STATE_MUTE)
+
+
+def _empty(state: int) -> bool:
+    return bool(state & scard.SCARD_STATE_EMPTY)
+
+
+def _unused(state: int) -> bool:
+    return not state & (scard.SCARD_STATE_INUSE | scard.SCARD_STATE_EXCLUSIVE)
+
 
 # Control messages of vpcd: one byte.  Anything longer is an APDU.
 _OFF, _ON, _RESET, _ATR = b"\x00", b"\x01", b"\x02", b"\x04"
@@ -55,16 +70,28 @@ class VirtualReader:
         """Put a card in; returns when pcscd has seen it."""
         if self.card is not None:
             raise RuntimeError(f"{self.name} has a card already")
-        self._watch(self, False)  # a card that a fault pulled may still be believed in
+        self._watch(self.name, _empty)  # a card that a fault pulled may still be believed in
         self.card = card
         self.connect()
-        self._watch(self, True)
+        self.wait_present()
 
     def remove(self) -> None:
         """Take the card out, if one is in; returns when pcscd has seen that none is."""
         self.card = None
         self.disconnect()
-        self._watch(self, False)
+        self._watch(self.name, _empty)
+
+    def wait_present(self) -> None:
+        """Wait until pcscd has seen the card and powered it."""
+        self._watch(self.name, _present)
+
+    def wait_unused(self) -> None:
+        """Wait until no program holds a connection to the card.
+
+        pcscd resets the card of a program that ended without a word, some time after its end.  A
+        card that is removed at that very moment stays "mute" in its books, whatever comes next.
+        """
+        self._watch(self.name, _unused)
 
     def connect(self) -> None:
         """Join the card to vpcd; pcscd's own start does this for cards that are in already."""
