@@ -1,0 +1,131 @@
+"""anyscd beside GnuPG's own scdaemon, in one run: APDUs on the wire, start-up, memory.
+
+Run it with ``.venv/bin/python -m contrib.benchmark`` after ``make deps``.  The card is the virtual one
+of the test bed.  Times are medians of alternating runs and mean something only as ratios.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tests.bed.card import USER_PIN, openpgp_card
+from tests.bed.gnupg import ANYSCD, GnuPG, Home, generations
+from tests.bed.key_maker import allow_several_signatures, make_key
+from tests.bed.pcsc import Pcscd
+from tests.bed.recipes import key_of_token
+from tests.bed.virtual_reader import VirtualReader
+
+ROUNDS = 11
+
+
+def main() -> None:
+    with Pcscd() as pcscd, tempfile.TemporaryDirectory(prefix="anyscd-bench-") as folder:
+        reader = pcscd.readers[0]
+        for gnupg in generations():
+            print(f"\nGnuPG {gnupg}: APDUs            anyscd  scdaemon")
+            ours = count_apdus(reader, Path(folder) / f"{gnupg}-ours", gnupg, ANYSCD)
+            theirs = count_apdus(reader, Path(folder) / f"{gnupg}-theirs", gnupg, gnupg.scdaemon)
+            for (what, mine), (_, stock) in zip(ours, theirs, strict=True):
+                print(f"  {what:30} {mine:6}  {stock:8}")
+        for gnupg in generations():
+            print(f"\nGnuPG {gnupg}: start-up          anyscd  scdaemon   ratio")
+            rows = zip(start_up(ANYSCD), start_up(gnupg.scdaemon), strict=True)
+            for (what, mine, unit), (_, stock, _) in rows:
+                print(f"  {what:27} {mine:6.1f} {unit}  {stock:6.1f} {unit}  {mine / stock:6.1f}")
+
+
+def count_apdus(
+    reader: VirtualReader, store: Path, gnupg: GnuPG, scdaemon: Path
+) -> list[tuple[str, int]]:
+    """The cost of everyday work on a card, one daemon after the other on cards alike."""
+    card = openpgp_card(store)
+    reader.insert(card)
+    counts = []
+
+    def count(what: str, action: Callable[[], object]) -> None:
+        reader.apdus.clear()
+        action()
+        counts.append((what, len(reader.apdus)))
+
+    with Home(gnupg, scdaemon) as home:
+        count("first card status, empty card", lambda: home.gpg("--card-status"))
+        count("second card status", lambda: home.gpg("--card-status"))
+    reader.remove()
+    for slot, kind in enumerate(("ed25519", "cv25519", "ed25519"), 1):
+        make_key(card, slot, kind)
+    allow_several_signatures(card, True)
+    reader.insert(card)
+    with Home(gnupg, scdaemon, pins={"": USER_PIN}) as home:
+        count("first card status, three keys", lambda: home.gpg("--card-status"))
+        fingerprint = key_of_token(home, "Karla Card")
+        to = ("--trust-model", "always", "--recipient", fingerprint)
+        encrypted = home.gpg(*to, "--encrypt", input="a secret").stdout
+        home.connect_agent("SCD KILLSCD")
+        count("first signature after a start", lambda: home.gpg("--sign", input="a message"))
+        count("warm signature", lambda: home.gpg("--sign", input="a message"))
+        home.gpg("--decrypt", input=encrypted)
+        count("warm decryption", lambda: home.gpg("--decrypt", input=encrypted))
+        listed = home.run("ssh-add", "-L").stdout
+        public = home.path / "id.pub"
+        public.write_bytes(listed)
+        sign = ("-Y", "sign", "-f", public, "-n", "test")
+        home.run("ssh-keygen", *sign, input="a message")
+        count("warm SSH signature", lambda: home.run("ssh-keygen", *sign, input="a message"))
+    reader.remove()
+    return counts
+
+
+def start_up(program: Path) -> list[tuple[str, float, str]]:
+    """Median milliseconds from the start of the program, and resident memory when it is idle."""
+    rounds = [_start(program) for _ in range(ROUNDS)]
+    greeting, answer, memory = (statistics.median(column) for column in _columns(rounds))
+    return [
+        ("greeting", greeting * 1000, "ms"),
+        ("answer of KEYINFO --list", answer * 1000, "ms"),
+        ("resident memory", memory / 1024, "MB"),
+    ]
+
+
+def _columns(rows: Iterable[tuple[float, ...]]) -> Iterable[tuple[float, ...]]:
+    return zip(*rows, strict=True)
+
+
+def _start(program: Path) -> tuple[float, float, float]:
+    with tempfile.TemporaryDirectory(prefix="anyscd-bench-") as home:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [program, "--multi-server", "--homedir", home],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "GNUPGHOME": home},
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        greeting = time.perf_counter() - began
+        process.stdin.write(b"KEYINFO --list\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        answer = time.perf_counter() - began
+        memory = _resident(process.pid)
+        process.stdin.close()
+        process.wait(10)
+        process.stdout.close()
+    return greeting, answer, memory
+
+
+def _resident(pid: int) -> float:
+    """VmRSS in KiB (proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return float(status.partition("VmRSS:")[2].split()[0])
+
+
+if __name__ == "__main__":
+    main()
