@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from backends.errors import TokenError
-from backends.token import Place, Provider, Token, Watcher
+from backends.token import Place, Provider, Token, Use, Watcher
 from scd.card import Card, same_serial
 from scd.view import CardKey, View
 
@@ -107,27 +107,32 @@ class Registry:
         await self.search(lambda: known() is not None)
         return known()
 
-    async def by_key(self, name: str, preferred: Card | None = None) -> tuple[Card, CardKey] | None:
-        """The key of that keygrip or token reference, on the preferred card if that has it.
+    async def by_key(
+        self, name: str, preferred: Card | None = None, use: Use | None = None
+    ) -> tuple[Card, CardKey] | None:
+        """The key of that keygrip or token reference, on the preferred card if that has it, and
+        the one for that use if the card has it twice.
 
         Looked for until every provider has answered.  A card that cannot be read is passed over,
         with a line in the log.
         """
-        found = await self._known_key(name, preferred)
+        found = await self._known_key(name, preferred, use)
         if found is None:
             before = set(self._cards)
             await self.search(lambda: False)
             if before != set(self._cards):
-                found = await self._known_key(name, preferred)
+                found = await self._known_key(name, preferred, use)
         return found
 
-    async def _known_key(self, name: str, preferred: Card | None) -> tuple[Card, CardKey] | None:
+    async def _known_key(
+        self, name: str, preferred: Card | None, use: Use | None
+    ) -> tuple[Card, CardKey] | None:
         # Keys that are known already are looked through first: a card that is at work, or waits
         # for its user, must not hold up the finding of another one's key.
         order = sorted(self.cards, key=lambda c: (c.known_view is None, c is not preferred))
         for card in order:
             view = await self.view(card)
-            key = view.find(name) if view else None
+            key = view.find(name, use) if view else None
             if key is not None:
                 return card, key
         return None

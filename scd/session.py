@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
+from backends.token import Use
 from scd.card import Card
 from scd.config import Config
 from scd.registry import Registry
@@ -68,9 +69,10 @@ class Session:
             raise AssuanError(Code.ENODEV)
         return self.registry.cards[0]
 
-    async def find_key(self, name: str) -> tuple[Card, CardKey]:
+    async def find_key(self, name: str, use: Use | None = None) -> tuple[Card, CardKey]:
         """The key that a client names, and the card that it is on.
 
+        ``use``: what it is wanted for, if one key was put into several slots of a card.
         ``name``: a keygrip or a token's own reference (found on any card, the client's own
         preferred), a slot (``OPENPGP.1``, on the client's card), or
         ``<serial>[/<fingerprint>]``, which means the signing key unless the fingerprint tells
@@ -83,7 +85,7 @@ class Session:
             return await self._key_by_serial(serial, fingerprint)
         if not (is_keygrip(name) or name.upper().startswith("P11.")):
             raise AssuanError(Code.INV_ID)
-        found = await self.registry.by_key(name, self.card)
+        found = await self.registry.by_key(name, self.card, use)
         if found is None:
             raise AssuanError(Code.NO_SECKEY)
         return found

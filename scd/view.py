@@ -69,13 +69,18 @@ class View:
     keys: tuple[CardKey, ...]
     slots: tuple[CardKey | None, CardKey | None, CardKey | None]
 
-    def find(self, name: str) -> CardKey | None:
-        """The key of that reference, keygrip or slot name, in any case of letters."""
+    def find(self, name: str, use: Use | None = None) -> CardKey | None:
+        """The key of that reference, keygrip or slot name, in any case of letters.
+
+        ``use``: what it is wanted for, if one key was put into several slots.
+        """
         wanted = name.upper()
         for number, slot in enumerate(self.slots, 1):
             if wanted == f"OPENPGP.{number}":
                 return slot
-        return next((k for k in self.keys if wanted in (k.grip, k.ref.upper())), None)
+        found = [k for k in self.keys if wanted in (k.grip, k.ref.upper())]
+        able = [k for k in found if use is None or use in k.key.use]
+        return next(iter(able or found), None)
 
     def able(self, use: Use | None) -> Iterator[CardKey]:
         """The keys that can be used so; all of them for None."""

@@ -46,7 +46,8 @@ async def pkauth(session: Session, args: bytes) -> None:
 
 async def _sign(session: Session, name: bytes, hash_name: str | None, *, auth: bool) -> None:
     _require_data(session)
-    card, key = await session.find_key(name.decode("ascii", "replace"))
+    use = Use.AUTHENTICATE if auth else Use.SIGN
+    card, key = await session.find_key(name.decode("ascii", "replace"), use)
     if not key.key.use & (Use.SIGN | Use.AUTHENTICATE):
         raise AssuanError(Code.WRONG_KEY_USAGE)
     tbs = digest.normalise(key.key.public, session.data, hash_name, auth=auth)
@@ -56,7 +57,8 @@ async def _sign(session: Session, name: bytes, hash_name: str | None, *, auth: b
 
 async def pkdecrypt(session: Session, args: bytes) -> None:
     _require_data(session)
-    card, key = await session.find_key(Options(args).rest.decode("ascii", "replace"))
+    name = Options(args).rest.decode("ascii", "replace")
+    card, key = await session.find_key(name, Use.DECRYPT)
     if Use.DECRYPT not in key.key.use:
         raise AssuanError(Code.WRONG_KEY_USAGE)
     ciphertext = digest.decrypt_input(key.key.public, session.data)

@@ -93,6 +93,17 @@ def test_card_keys_keep_their_slots_and_fingerprints() -> None:
     assert (v.keys[1].created, v.keys[1].fingerprint) == (0, None)
 
 
+def test_one_key_in_several_slots_of_a_card_is_found_by_its_use() -> None:
+    uses = {1: Use.SIGN | Use.CERTIFY, 2: Use.DECRYPT, 3: Use.SIGN | Use.AUTHENTICATE}
+    v = native_view([Key(f"OPENPGP.{n}", use, RSA.public) for n, use in uses.items()])
+    grip = v.keys[0].grip
+    wanted = (None, Use.SIGN, Use.DECRYPT, Use.AUTHENTICATE)
+    found = [key.ref if (key := v.find(grip, use)) else None for use in wanted]
+    assert found == ["OPENPGP.1", "OPENPGP.1", "OPENPGP.2", "OPENPGP.3"]
+    only = native_view([Key("OPENPGP.1", uses[1], RSA.public)])
+    assert only.find(grip, Use.DECRYPT) is only.keys[0]
+
+
 def test_algorithm_attributes_follow_the_slot() -> None:
     assert slot_algorithm(RSA.public, Use.SIGN) == RSAAlgorithm(2048)
     assert slot_algorithm(P256.public, Use.SIGN) == ECAlgorithm(19, NIST_P256)
