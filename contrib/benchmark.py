@@ -1,7 +1,7 @@
 """anyscd beside GnuPG's own scdaemon, in one run: APDUs on the wire, start-up, memory.
 
-Run it with ``.venv/bin/python -m contrib.benchmark`` after ``make deps``.  The card is the virtual one
-of the test bed.  Times are medians of alternating runs and mean something only as ratios.
+Run it with ``.venv/bin/python -m contrib.benchmark`` after ``make deps``.  The card is the virtual
+one of the test bed.  Times are medians and mean something only as ratios.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.bed.card import USER_PIN, openpgp_card
 from tests.bed.gnupg import ANYSCD, GnuPG, Home, generations
 from tests.bed.key_maker import allow_several_signatures, make_key
 from tests.bed.pcsc import Pcscd
+from tests.bed.process import end
 from tests.bed.recipes import key_of_token
 from tests.bed.virtual_reader import VirtualReader
 
 ROUNDS = 11
+
+#: What :func:`start_up` measures, from the start of the program on.
+FIGURES = (("greeting", "ms"), ("answer of KEYINFO --list", "ms"), ("resident memory", "MB"))
 
 
 def main() -> None:
@@ -34,9 +38,9 @@ def main() -> None:
             for (what, mine), (_, stock) in zip(ours, theirs, strict=True):
                 print(f"  {what:30} {mine:6}  {stock:8}")
         for gnupg in generations():
-            print(f"\nGnuPG {gnupg}: start-up          anyscd  scdaemon   ratio")
-            rows = zip(start_up(ANYSCD), start_up(gnupg.scdaemon), strict=True)
-            for (what, mine, unit), (_, stock, _) in rows:
+            print(f"\nGnuPG {gnupg}: start-up             anyscd     scdaemon   ratio")
+            ours, theirs = start_up(ANYSCD, gnupg.scdaemon)
+            for (what, unit), mine, stock in zip(FIGURES, ours, theirs, strict=True):
                 print(f"  {what:27} {mine:6.1f} {unit}  {stock:6.1f} {unit}  {mine / stock:6.1f}")
 
 
@@ -66,34 +70,37 @@ def count_apdus(
         fingerprint = key_of_token(home, "Karla Card")
         to = ("--trust-model", "always", "--recipient", fingerprint)
         encrypted = home.gpg(*to, "--encrypt", input="a secret").stdout
-        home.connect_agent("SCD KILLSCD")
-        count("first signature after a start", lambda: home.gpg("--sign", input="a message"))
-        count("warm signature", lambda: home.gpg("--sign", input="a message"))
+        sign = ("--local-user", fingerprint, "--sign")
+        restart(home)
+        count("first signature after a start", lambda: home.gpg(*sign, input="a message"))
+        count("warm signature", lambda: home.gpg(*sign, input="a message"))
         home.gpg("--decrypt", input=encrypted)
         count("warm decryption", lambda: home.gpg("--decrypt", input=encrypted))
         listed = home.run("ssh-add", "-L").stdout
         public = home.path / "id.pub"
         public.write_bytes(listed)
-        sign = ("-Y", "sign", "-f", public, "-n", "test")
-        home.run("ssh-keygen", *sign, input="a message")
-        count("warm SSH signature", lambda: home.run("ssh-keygen", *sign, input="a message"))
+        ssh_sign = ("-Y", "sign", "-f", public, "-n", "test")
+        home.run("ssh-keygen", *ssh_sign, input="a message")
+        count("warm SSH signature", lambda: home.run("ssh-keygen", *ssh_sign, input="a message"))
     reader.remove()
     return counts
 
 
-def start_up(program: Path) -> list[tuple[str, float, str]]:
-    """Median milliseconds from the start of the program, and resident memory when it is idle."""
-    rounds = [_start(program) for _ in range(ROUNDS)]
-    greeting, answer, memory = (statistics.median(column) for column in _columns(rounds))
+def restart(home: Home) -> None:
+    """End gpg-agent and its scdaemon, and start them afresh."""
+    agent = int(home.ask_agent("GETINFO pid"))
+    home.connect_agent("KILLAGENT")
+    end(agent)
+    home.gpg_agent("--daemon")
+
+
+def start_up(*programs: Path) -> list[list[float]]:
+    """The medians of FIGURES for each program, started in turn."""
+    rounds = [[_start(program) for program in programs] for _ in range(ROUNDS)]
     return [
-        ("greeting", greeting * 1000, "ms"),
-        ("answer of KEYINFO --list", answer * 1000, "ms"),
-        ("resident memory", memory / 1024, "MB"),
+        [statistics.median(column) for column in zip(*of_one, strict=True)]
+        for of_one in zip(*rounds, strict=True)
     ]
-
-
-def _columns(rows: Iterable[tuple[float, ...]]) -> Iterable[tuple[float, ...]]:
-    return zip(*rows, strict=True)
 
 
 def _start(program: Path) -> tuple[float, float, float]:
@@ -118,7 +125,7 @@ def _start(program: Path) -> tuple[float, float, float]:
         process.stdin.close()
         process.wait(10)
         process.stdout.close()
-    return greeting, answer, memory
+    return greeting * 1000, answer * 1000, memory / 1024
 
 
 def _resident(pid: int) -> float:

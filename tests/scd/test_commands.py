@@ -331,6 +331,15 @@ async def test_demanded_card_is_found_first_by_later_clients(tmp_path: Path) -> 
             assert reply.status[0].text == token.info.serial.encode()
 
 
+async def test_token_offers_no_default_key(tmp_path: Path) -> None:
+    """Its keys stand in LEARN, but not where gpg looks for the key to use without -u."""
+    async with bed(tmp_path, FakeToken()) as b:
+        client = await b.client()
+        learned = (await client.transact(b"LEARN --force")).status
+        assert sum(line.keyword == b"KEY-FPR" for line in learned) == 3
+        assert not (await client.transact(b"GETATTR KEY-FPR")).status
+
+
 async def test_killscd_ends_the_daemon_after_its_answer(tmp_path: Path) -> None:
     async with bed(tmp_path) as b:
         client = await b.client()
