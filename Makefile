@@ -12,7 +12,7 @@ check: deps
 	.venv/bin/mypy
 
 demo: deps
-	@.venv/bin/python -m contrib.demo
+	@.venv/bin/python -X utf8 -m contrib.demo
 
 deps: packages .venv/.stamp .bed/.stamp
 

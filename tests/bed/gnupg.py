@@ -94,14 +94,16 @@ class Home:
             "PATH": f"{gnupg.bin}:{os.environ['PATH']}",
             **(env or {}),
         }
-        self.ssh_socket = ""
         self._configure(scdaemon or gnupg.scdaemon)
         self.set_pins(pins or {})
 
     def __enter__(self) -> Home:
-        self.gpg_agent("--daemon")
-        self.ssh_socket = self.ask_agent("GETINFO ssh_socket_name")
-        self.env["SSH_AUTH_SOCK"] = self.ssh_socket
+        try:
+            self.gpg_agent("--daemon")
+            self.env["SSH_AUTH_SOCK"] = self.ask_agent("GETINFO ssh_socket_name")
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(

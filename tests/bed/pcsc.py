@@ -37,7 +37,7 @@ _LOG_END = 40
 def _private_directory() -> Path:
     """One for the process: libpcsclite keeps the first socket name that it has read."""
     directory = tempfile.mkdtemp(prefix="anyscd-pcscd-")
-    atexit.register(shutil.rmtree, directory)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return Path(directory)
 
 

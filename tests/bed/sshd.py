@@ -37,7 +37,9 @@ class Sshd:
             if self._is_up():
                 return self
             self._stop()  # somebody took the port in between
-        raise ProgramFailed(f"sshd does not come up:\n{self.log.read_text()}")
+        failure = f"sshd does not come up:\n{self.log.read_text()}"
+        shutil.rmtree(self.directory)
+        raise ProgramFailed(failure)
 
     def __exit__(
         self,
