@@ -47,7 +47,7 @@ def main() -> None:
 def count_apdus(
     reader: VirtualReader, store: Path, gnupg: GnuPG, scdaemon: Path
 ) -> list[tuple[str, int]]:
-    """The cost of everyday work on a card, one daemon after the other on cards alike."""
+    """The cost of everyday work on a card; no PKCS#11 module talks to it besides."""
     card = openpgp_card(store)
     reader.insert(card)
     counts = []
@@ -57,7 +57,7 @@ def count_apdus(
         action()
         counts.append((what, len(reader.apdus)))
 
-    with Home(gnupg, scdaemon) as home:
+    with _home(gnupg, scdaemon) as home:
         count("first card status, empty card", lambda: home.gpg("--card-status"))
         count("second card status", lambda: home.gpg("--card-status"))
     reader.remove()
@@ -65,7 +65,7 @@ def count_apdus(
         make_key(card, slot, kind)
     allow_several_signatures(card, True)
     reader.insert(card)
-    with Home(gnupg, scdaemon, pins={"": USER_PIN}) as home:
+    with _home(gnupg, scdaemon) as home:
         count("first card status, three keys", lambda: home.gpg("--card-status"))
         fingerprint = key_of_token(home, "Karla Card")
         to = ("--trust-model", "always", "--recipient", fingerprint)
@@ -86,6 +86,12 @@ def count_apdus(
     return counts
 
 
+def _home(gnupg: GnuPG, scdaemon: Path) -> Home:
+    home = Home(gnupg, scdaemon, pins={"": USER_PIN})
+    (home.path / "anyscd.toml").write_text("[pkcs11]\nuse-p11-kit = false\n")
+    return home
+
+
 def restart(home: Home) -> None:
     """End gpg-agent and its scdaemon, and start them afresh."""
     agent = int(home.ask_agent("GETINFO pid"))
@@ -96,7 +102,7 @@ def restart(home: Home) -> None:
 
 def start_up(*programs: Path) -> list[list[float]]:
     """The medians of FIGURES for each program, started in turn."""
-    rounds = [[_start(program) for program in programs] for _ in range(ROUNDS)]
+    rounds = [[_start(program) for program in programs] for _ in range(ROUNDS + 1)][1:]
     return [
         [statistics.median(column) for column in zip(*of_one, strict=True)]
         for of_one in zip(*rounds, strict=True)
@@ -104,6 +110,8 @@ def start_up(*programs: Path) -> list[list[float]]:
 
 
 def _start(program: Path) -> tuple[float, float, float]:
+    # An installed program has its byte code beside it.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory(prefix="anyscd-bench-") as home:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -111,7 +119,7 @@ def _start(program: Path) -> tuple[float, float, float]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "GNUPGHOME": home},
+            env=environment,
         )
         assert process.stdin is not None
         assert process.stdout is not None

@@ -77,19 +77,26 @@ class Registry:
         card.chosen = self._choices
 
     async def scan(self) -> None:
-        """Look at all providers until any card is there or all have answered.  Those that never
-        answered before get the settling time, so that the first listing is whole."""
-        self._look_at_all()
+        """Look at the readers until any card is there or all providers have answered.
+
+        PKCS#11 modules are looked at once, which gets them the settling time, so that the first
+        listing is whole; then when the readers change, when something is searched for, or when
+        nothing is there: each look may cost dozens of APDUs (OpenSC tries all its card drivers).
+        """
+        self._look_at_all(prompt=True)
         with trio.move_on_after(self._settle):
             await self._until(lambda: all(s.seen for s in self._sources))
         await self._until(lambda: not self._busy(prompt=True))
-        await self._until(lambda: bool(self._cards) or not self._busy())
+        await self._insist(lambda: bool(self._cards))
 
     async def search(self, found: Callable[[], bool]) -> None:
         """Look at the providers until ``found()`` or all have answered; at the slow ones only if
         the prompt ones do not have it."""
         self._look_at_all(prompt=True)
         await self._until(lambda: not self._busy(prompt=True))
+        await self._insist(found)
+
+    async def _insist(self, found: Callable[[], bool]) -> None:
         if not found():
             self._look_at_all()
             await self._until(lambda: found() or not self._busy())
