@@ -39,9 +39,9 @@ def main() -> None:
                 print(f"  {what:30} {mine:6}  {stock:8}")
         for gnupg in generations():
             print(f"\nGnuPG {gnupg}: start-up             anyscd     scdaemon   ratio")
-            ours, theirs = start_up(ANYSCD, gnupg.scdaemon)
-            for (what, unit), mine, stock in zip(FIGURES, ours, theirs, strict=True):
-                print(f"  {what:27} {mine:6.1f} {unit}  {stock:6.1f} {unit}  {mine / stock:6.1f}")
+            columns = zip(FIGURES, *start_up(ANYSCD, gnupg.scdaemon), strict=True)
+            for (what, unit), own, other in columns:
+                print(f"  {what:27} {own:6.1f} {unit}  {other:6.1f} {unit}  {own / other:6.1f}")
 
 
 def count_apdus(

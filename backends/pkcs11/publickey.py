@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asn1crypto import core, keys, x509  # type: ignore[import-untyped]
+from asn1crypto import core, keys, x509
 
 from backends.curves import BY_NAME, BY_OID, Curve, Form
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
