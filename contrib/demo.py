@@ -159,7 +159,7 @@ def decrypt(home: Home, device: Device) -> None:
 
 def log_in(home: Home, device: Device) -> None:
     with step("it logs in to a real sshd, which knows this key only"):
-        (key,) = (line for line in ssh_keys(home) if line.startswith(device.ssh))
+        key = next(line for line in ssh_keys(home) if line.startswith(device.ssh))
         show("ssh-add -L", key.encode(), "")
         with Sshd(key + "\n") as sshd:
             command = ["echo", "You are in."]
