@@ -8,9 +8,10 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from scd.choices import PKCS11Options, TokenOptions
 from scd.options import OptionError, Setting, parse_file
 from scd.socketdir import default_homedir
 
@@ -27,38 +28,6 @@ class Mode(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleOptions:
-    """One ``[pkcs11.module.NAME]``.  ``path``: as dlopen takes it.  Times are in seconds:
-    ``start_timeout`` for loading and C_Initialize, ``timeout`` for any other call."""
-
-    name: str
-    path: str
-    start_timeout: float = 30.0
-    timeout: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class TokenOptions:
-    """One ``[[token]]``.  ``match``: label or serial of the token.  The others name the key for
-    that slot of the OpenPGP view: by reference, label or keygrip."""
-
-    match: str
-    sign: str | None = None
-    decrypt: str | None = None
-    auth: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PKCS11Options:
-    """``[pkcs11]``.  ``use_p11_kit``: also the modules that p11-kit has registered.  ``settle``:
-    how many seconds a scan waits for slow modules when something else can answer."""
-
-    use_p11_kit: bool = True
-    settle: float = 1.0
-    modules: tuple[ModuleOptions, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """``verbose``: how many times.  ``debug``: whether to log everything but secrets.
     ``unserved``: options given that mean nothing here.
@@ -72,7 +41,7 @@ class Config:
     deny_admin: bool = False
     disable_application: frozenset[str] = frozenset()
     reader_port: str | None = None
-    pkcs11: PKCS11Options = PKCS11Options()
+    pkcs11: PKCS11Options = field(default_factory=PKCS11Options)
     tokens: tuple[TokenOptions, ...] = ()
     unserved: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from assuan.stdio import connection_fd_stream, stdio_stream
 from scd import log
 from scd.commands import COMMANDS
 from scd.config import Config, Mode
-from scd.entry import greeting
+from scd.greeting import greeting
 from scd.providers import make_providers, view_maker
 from scd.registry import Registry
 from scd.session import Session, Shared

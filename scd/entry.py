@@ -6,16 +6,13 @@ gpg-agent waits for the greeting, so nothing that takes time is imported at the 
 import os
 import sys
 
+from scd.greeting import greeting
+
 #: Options beside which a greeting is right: what gpg-agent starts us with (agent/call-scd.c).
 _MODES = frozenset({"--server", "--multi-server"})
 
 #: prctl(2), linux/prctl.h.
 _PR_SET_DUMPABLE = 4
-
-
-def greeting() -> bytes:
-    """The first line of the server (libassuan 3 appends the process id)."""
-    return b"OK GNU Privacy Guard's Smartcard server ready, process %d\n" % os.getpid()
 
 
 def greets(argv: list[str], environ: os._Environ[str] | dict[str, str]) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 from backends.token import Key, Provider, Token, TokenInfo, Use
 from scd.card import same_serial
-from scd.config import Config, TokenOptions
+from scd.choices import TokenOptions
+from scd.config import Config
 from scd.keygrip import keygrip
 from scd.keytimes import KeyTimes
 from scd.view import View, native_view, token_view

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from scd.config import ModuleOptions, PKCS11Options, TokenOptions
+from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from scd import config
-from scd.config import Config, ModuleOptions, PKCS11Options, TokenOptions
+from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
+from scd.config import Config
 from scd.options import OptionError, parse_argv
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scd import config
-from scd.config import ModuleOptions, PKCS11Options, TokenOptions
+from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
 from scd.tomlfile import read
 
 _CONTRIB = Path(__file__).parents[2] / "contrib"

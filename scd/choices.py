@@ -1,0 +1,37 @@
+"""What anyscd.toml can say, as records.  How it is read is in tomlfile.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleOptions:
+    """One ``[pkcs11.module.NAME]``.  ``path``: as dlopen takes it.  Times are in seconds:
+    ``start_timeout`` for loading and C_Initialize, ``timeout`` for any other call."""
+
+    name: str
+    path: str
+    start_timeout: float = 30.0
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOptions:
+    """One ``[[token]]``.  ``match``: label or serial of the token.  The others name the key for
+    that slot of the OpenPGP view: by reference, label or keygrip."""
+
+    match: str
+    sign: str | None = None
+    decrypt: str | None = None
+    auth: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PKCS11Options:
+    """``[pkcs11]``.  ``use_p11_kit``: also the modules that p11-kit has registered.  ``settle``:
+    how many seconds a scan waits for slow modules when something else can answer."""
+
+    use_p11_kit: bool = True
+    settle: float = 1.0
+    modules: tuple[ModuleOptions, ...] = ()
