@@ -13,7 +13,7 @@ from backends.curves import Curve
 from backends.errors import NotSupported, PinBlocked
 from backends.token import Algorithm, Attribute, Capabilities, PinRef, RSAAlgorithm
 from scd.card import Card
-from scd.escape import plus_escape
+from scd.escape import plus_escape, status_fields
 from scd.manufacturers import manufacturer_name
 from scd.view import SLOT_USES, CardKey, View, slot_algorithm
 
@@ -110,8 +110,7 @@ def keyinfo(card: Card, key: CardKey) -> bytes:
 
 def certinfo(key: CardKey) -> Line:
     """100: a certificate without any special role (scd/app-common.h)."""
-    label = plus_escape(key.key.label.encode())
-    return "CERTINFO", b" ".join(filter(None, (f"100 {key.ref}".encode(), label)))
+    return "CERTINFO", status_fields(b"100", key.ref.encode(), key.key.label.encode())
 
 
 def _constant(name: str, text: str) -> Row:
@@ -135,7 +134,7 @@ def _escaped(name: str, attribute: Attribute, *, learn: bool = True, bare: bool 
     def lines(facts: Facts) -> Iterator[Line]:
         value = facts.values.get(attribute)
         if value or (bare and value is not None):
-            yield name, plus_escape(value or b"")
+            yield name, status_fields(value or b"")
 
     return Row(lines, frozenset({attribute}), learn=learn)
 

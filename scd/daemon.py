@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import trio
 
 from assuan.connection import Role
 from assuan.errors import Source
-from assuan.listen import listen
+from assuan.listen import UnixListener, listen, resolve
 from assuan.server import Conversation, Service, Trace, serve, serve_socket
 from assuan.stdio import connection_fd_stream, stdio_stream
 from scd import log
@@ -39,22 +41,38 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
         stop = trio.Event()
         providers = make_providers(config)
         registry = Registry(providers, view_maker(config), config.pkcs11.settle, nursery)
-        path = None if mode is Mode.SERVER else socket_path(config.homedir)
-        shared = Shared(config, registry, str(path) if path else None)
+        listener = None if mode is Mode.SERVER else await _listen(socket_path(config.homedir))
+        shared = Shared(config, registry, str(listener.path) if listener else None)
         registry.on_change.append(lambda: _signal_clients(shared))
         service = make_service(shared, stop)
         async with trio.open_nursery() as clients:
             await clients.start(_signals, stop)
-            listener = await listen(path) if path else None
-            trace = _trace if config.debug else None
+            hook = trace if config.debug else None
             if listener is not None:
-                clients.start_soon(partial(serve_socket, service, listener, trace=trace))
+                clients.start_soon(partial(serve_socket, service, listener, trace=hook))
             if mode is not Mode.DAEMON:
-                clients.start_soon(_serve_pipe, service, greeted, trace, stop)
+                clients.start_soon(_serve_pipe, service, greeted, hook, stop)
             await stop.wait()
             if listener is not None:
                 await listener.aclose()
             _leave(registry)
+
+
+async def _listen(path: Path) -> UnixListener | None:
+    """Listen for further clients.  A socket that another daemon of this home directory still
+    has is taken over: gpg-agent has started us in its place.  Without any, one client is served.
+    """
+    try:
+        try:
+            return await listen(path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not resolve(path).is_socket():
+                raise
+            resolve(path).unlink()
+            return await listen(path)
+    except (OSError, ValueError) as error:
+        _log.error("no socket at %s: %s", path, error)
+        return None
 
 
 def _leave(registry: Registry) -> None:
@@ -66,16 +84,23 @@ def _leave(registry: Registry) -> None:
 
 
 async def _serve_pipe(
-    service: Service[Session], greeted: bool, trace: Trace | None, stop: trio.Event
+    service: Service[Session], greeted: bool, hook: Trace | None, stop: trio.Event
 ) -> None:
     """Serve gpg-agent; it has ended when its pipe is closed."""
     stream = connection_fd_stream() or stdio_stream()
-    await serve(service, stream, peer_pid=os.getppid(), greeted=greeted, trace=trace)
+    await serve(service, stream, peer_pid=os.getppid(), greeted=greeted, trace=hook)
     stop.set()
 
 
-def _trace(speaker: Role, line: bytes) -> None:
-    _log.debug("%s: %r", speaker.value, line)
+#: Lines of which only the length is logged: results of decryption, PINs in VERIFY commands.
+_SECRET = (b"D", b"APDU")
+
+
+def trace(speaker: Role, line: bytes) -> None:
+    """Log a line of the traffic, without what may be secret in it."""
+    keyword = line.split(b" ", 1)[0].upper()
+    shown = b"%s [%d bytes]" % (keyword, len(line)) if keyword in _SECRET else line
+    _log.debug("%s: %s", speaker.value, ascii(shown)[2:-1])
 
 
 def make_service(shared: Shared, stop: trio.Event) -> Service[Session]:

@@ -22,6 +22,9 @@ T = TypeVar("T")
 #: Bytes of an answer to NEEDPIN; gpg-agent sends 90, padded with NUL (scd/command.c, MAXLEN_PIN).
 _MAX_ANSWER = 100
 
+#: Characters of a name or label in a prompt.
+_MAX_VALUE = 64
+
 _ASK = {
     PinRef.PW1_81: "||Please unlock the card",
     PinRef.PW1_82: "||Please unlock the card",
@@ -139,6 +142,7 @@ def _holder(name: bytes) -> str:
 
 
 def _quote(text: str) -> str:
-    """For the INQUIRE line, which gpg-agent percent-decodes: no control characters, no bare %."""
+    """For the INQUIRE line, which gpg-agent percent-decodes: no control characters, no bare %,
+    and no longer than a line of the prompt."""
     printable = "".join(c if c.isprintable() else "?" for c in text)
-    return printable.replace("%", "%25")
+    return printable[:_MAX_VALUE].replace("%", "%25")

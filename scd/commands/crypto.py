@@ -80,13 +80,20 @@ async def checkpin(session: Session, args: bytes) -> None:
     async with card.lane:
         if admin:
             await _check_admin_tries(card)
-        await verify(session.conversation, card, _pin_ref(card, admin=admin))
+        await verify(session.conversation, card, await _pin_ref(card, admin=admin))
 
 
-def _pin_ref(card: Card, *, admin: bool) -> PinRef:
-    if card.native:
-        return PinRef.PW3 if admin else PinRef.PW1_81
-    return PinRef.SO if admin else PinRef.USER
+async def _pin_ref(card: Card, *, admin: bool) -> PinRef:
+    """Which PIN is checked.  PW1 is one PIN with two uses, and the token opens the other one
+    along; the one for signing is named where only that is of use (scd/app-openpgp.c,
+    verify_chv2)."""
+    if not card.native:
+        return PinRef.SO if admin else PinRef.USER
+    if admin:
+        return PinRef.PW3
+    values = await card.call(card.token.attributes, {Attribute.KEY_FPR})
+    others = values.get(Attribute.KEY_FPR, b"")[20:]
+    return PinRef.PW1_82 if any(others) else PinRef.PW1_81
 
 
 async def _card_named(session: Session, name: str) -> Card:
