@@ -55,7 +55,7 @@ async def test_socket_is_private_and_gone_at_the_end(home: Path) -> None:
         async with start(command(home)) as client:
             path = trio.Path((await client.transact(b"GETINFO socket_name")).data.decode())
             assert (await path.stat()).st_mode & 0o077 == 0
-            async with connect(path) as other:
+            async with connect(str(path)) as other:
                 assert (await other.transact(b"GETINFO connections")).data == b"2"
     assert not await path.exists()
 
