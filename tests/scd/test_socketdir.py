@@ -1,62 +1,73 @@
+"""Where the socket is: as gpgconf says on this machine, and by the rules on any other."""
+
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from scd.socketdir import socket_path
+from scd.config import homedir
+from scd.socketdir import socket_dir, socket_path
 
-# Runs as the user (or what passes for root) of a mount namespace of its own, where /run is empty.
-_SCRIPT = """
-set -e
-mount -t tmpfs none /run
-umask 077
-{setup}
-{python} -c 'from scd import config, socketdir
-print(socketdir.socket_dir(config.homedir([])))'
-gpgconf --list-dirs socketdir
-"""
-
-_USER = "mkdir -p /run/user/$(id -u)"
-_OTHER = "export GNUPGHOME=$HOME/other; mkdir $GNUPGHOME"
-_HASHED = f"{_USER}; {_OTHER}; gpgconf --create-socketdir"
-
-#: What to prepare, and a part of the name that must come out, lest nothing but home directories
-#: be compared.
-SETUPS = {
-    "no runtime directory": ("true", "/.gnupg"),
-    "no runtime directory, other home": (_OTHER, "/other"),
-    "default home": (_USER, "/run/user/"),
-    "other home": (f"{_USER}; {_OTHER}", "/gnupg/d."),
-    "other home prepared by gpgconf": (_HASHED, "/gnupg/d."),
-    "trailing slash": (f"{_HASHED}; GNUPGHOME=$GNUPGHOME/", "/gnupg/d."),
-    "open to others": (f"{_HASHED}; chmod 755 /run/user/*/gnupg", "/other"),
-    "own directory open to others": (
-        f"{_HASHED}; chmod 755 /run/user/*/gnupg/d.*",
-        "/other",
-    ),
-}
+#: A home directory, and the folder that ``gpgconf --list-dirs socketdir`` of GnuPG 2.2.40 names for
+#: it below /run/user/UID/gnupg.
+HOME, HASHED = Path("/tmp/anyscd-home"), "d.1ojsj3kg86s64tm1o7113zoi"
 
 
-@pytest.mark.parametrize(("setup", "part"), SETUPS.values(), ids=SETUPS.keys())
-def test_sockets_are_where_gpgconf_says(setup: str, part: str, tmp_path: Path) -> None:
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """What /run/user/UID is on a machine with logind."""
+    runtime = tmp_path / "run" / "user" / str(os.getuid())
+    runtime.mkdir(parents=True, mode=0o700)
+    return runtime
+
+
+def found(home: Path, runtime: Path) -> Path:
+    return socket_dir(home, (runtime.parent.parent,))
+
+
+@pytest.mark.parametrize("other", ["", "other", "other/"])
+def test_sockets_are_where_gpgconf_says(
+    other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On this machine, whatever it has in /run; gpgconf makes the directory as we do."""
     (tmp_path / ".gnupg").mkdir(0o700)
-    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    script = _SCRIPT.format(setup=setup, python=sys.executable)
-    output = subprocess.run(
-        [*namespace, "sh", "-c", script],
-        env=environ,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    ours, theirs = output.splitlines()
-    assert ours == theirs
-    assert part in ours
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("GNUPGHOME", raising=False)
+    if other:
+        (tmp_path / "other").mkdir(0o700)
+        monkeypatch.setenv("GNUPGHOME", f"{tmp_path}/{other}")
+    listed = subprocess.run(
+        ["gpgconf", "--list-dirs", "socketdir"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert str(socket_dir(homedir([]))) == listed
+    subprocess.run(["gpgconf", "--remove-socketdir"], check=False, capture_output=True)
+
+
+def test_default_home_has_the_shared_directory(
+    runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert found(tmp_path / ".gnupg", runtime) == runtime / "gnupg"
+
+
+def test_other_homes_have_one_of_their_own_which_is_private(runtime: Path) -> None:
+    directory = found(HOME, runtime)
+    assert directory == runtime / "gnupg" / HASHED
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_runtime_directory_it_is_the_home(tmp_path: Path) -> None:
+    assert socket_dir(HOME, (tmp_path,)) == HOME
+
+
+@pytest.mark.parametrize("shared", ["gnupg", f"gnupg/{HASHED}"])
+def test_directory_that_others_may_enter_is_not_used(shared: str, runtime: Path) -> None:
+    found(HOME, runtime)
+    (runtime / shared).chmod(0o755)
+    assert found(HOME, runtime) == HOME
 
 
 def test_the_socket_has_its_usual_name(tmp_path: Path) -> None:
