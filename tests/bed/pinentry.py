@@ -1,8 +1,9 @@
 """A pinentry that answers by a script.  A program of its own: gpg-agent starts it.
 
 ``pinentry.py FOLDER``: FOLDER/pins.json is an object of description parts to PINs, the first that
-occurs in a request's description wins, null cancels; FOLDER/prompts.jsonl gets one object for
-each request: kind, description, prompt, error.  PINs are not logged.
+occurs in a request's description wins, null cancels, also where gpg-agent asks for a card;
+FOLDER/prompts.jsonl gets one object for each request: kind, description, prompt, error.  PINs are
+not logged.
 """
 
 import json
@@ -19,10 +20,10 @@ def answer(folder: Path, kind: str, texts: dict[str, str]) -> list[str]:
     with (folder / "prompts.jsonl").open("a") as log:
         log.write(json.dumps(shown) + "\n")
     pins = json.loads((folder / "pins.json").read_text())
-    pin = next((value for part, value in pins.items() if part in shown["desc"]), None)
-    if kind == "GETPIN":
-        return [CANCELED] if pin is None else [f"D {pin}", "OK"]
-    return ["OK"]
+    pin = next((value for part, value in pins.items() if part in shown["desc"]), "")
+    if pin is None or (kind == "GETPIN" and not pin):
+        return [CANCELED]
+    return [f"D {pin}", "OK"] if kind == "GETPIN" else ["OK"]
 
 
 def main() -> None:
