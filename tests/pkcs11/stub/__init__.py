@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import fcntl
+import os
+import select
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.bed.process import DEADLINE, run
@@ -12,6 +16,9 @@ from tests.bed.process import DEADLINE, run
 VARIABLE = "ANYSCD_STUB"
 PIN = b"1234"
 SIGNATURE = b"\x5a" * 256
+
+#: Bytes: what a pipe holds at most without privileges (pipe(7)).
+_ROOM = 1 << 20
 
 
 def build_stub(folder: Path) -> Path:
@@ -23,10 +30,18 @@ def build_stub(folder: Path) -> Path:
 
 
 class Orders:
-    """The file that tells the stub what to do; also in the middle of its life."""
+    """The file that tells the stub what to do, also in the middle of its life; and the pipe, of
+    that name with ".log" behind it, by which the stub tells what it does."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        log = path.with_name(path.name + ".log")
+        os.mkfifo(log)
+        # Open for writing too, so that it never comes to an end; and roomy, as nobody may read.
+        self._log = os.open(log, os.O_RDWR | os.O_NONBLOCK)
+        fcntl.fcntl(self._log, fcntl.F_SETPIPE_SZ, _ROOM)
+        weakref.finalize(self, os.close, self._log)
+        self._told = bytearray()
         self.give()
 
     def give(self, **orders: object) -> None:
@@ -36,8 +51,10 @@ class Orders:
     @property
     def calls(self) -> list[str]:
         """The names of the calls that the stub has logged so far."""
-        log = self.path.with_name(self.path.name + ".log")
-        return log.read_text().splitlines() if log.exists() else []
+        with suppress(BlockingIOError):
+            while True:
+                self._told += os.read(self._log, _ROOM)
+        return self._told.decode().splitlines()
 
     @property
     def pids(self) -> list[int]:
@@ -46,15 +63,13 @@ class Orders:
 
     def wait_for(self, call: str) -> None:
         """Until the stub has logged that call."""
-        _until(lambda: call in self.calls)
+        self._until(lambda: call in self.calls)
 
     def wait_for_pids(self, count: int) -> list[int]:
-        _until(lambda: len(self.pids) >= count)
+        self._until(lambda: len(self.pids) >= count)
         return self.pids
 
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "the stub was not called"
-        time.sleep(0.01)
+    def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            told, _, _ = select.select([self._log], [], [], DEADLINE)
+            assert told, "the stub was not called"

@@ -11,7 +11,7 @@
  *   info, session, attributes:       a CKR number for C_GetTokenInfo, C_GetSessionInfo, and for
  *                                    C_GetAttributeValue of several attributes at once
  *
- * Every call adds its name to the file of that name with ".log" behind it; so does each process,
+ * Every call writes its name to the pipe of that name with ".log" behind it; so does each process,
  * as "pid N", with what it was given.  The PIN is 1234.
  */
 #include <stdio.h>
