@@ -104,7 +104,7 @@ def set_the_stage(stack: ExitStack, folder: Path) -> tuple[Home, Device, Device]
         on_card, on_token = serial_numbers(home)
         take_up(home, public_key)
     with step("the keys on the token become an OpenPGP key: gpg --quick-gen-key NAME card"):
-        home.connect_agent(f"SCD SERIALNO --demand={on_token}")
+        home.gpg("--card-status", on_token)
         token_key = key_of_token(home, "Tom Token")
     return (
         home,

@@ -34,7 +34,6 @@ async def _demanded(session: Session, serial: str) -> Card:
     if card is None:
         session.card = None
         raise AssuanError(Code.ENODEV)
-    session.registry.choose(card)
     return card
 
 
@@ -107,8 +106,8 @@ Choose a card and return its serial number in a status line:
 
   S SERIALNO <hex>
 
-Without --demand it is the card that was chosen last, else an OpenPGP card
-before a PKCS#11 token.  The readers and tokens are looked at afresh.  With
+Without --demand it is the card that LEARN or SWITCHCARD was used for last,
+else an OpenPGP card before a PKCS#11 token.  The readers and tokens are looked at afresh.  With
 --demand only the card of that serial number will do.  <apptype> "openpgp"
 prefers OpenPGP cards.  --all is accepted; all cards are always looked at.
 No card at all is the error "No such device".""",

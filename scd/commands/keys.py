@@ -15,6 +15,9 @@ from scd.view import CardKey
 async def learn(session: Session, args: bytes) -> None:
     options = Options(args)
     card = await session.current()
+    # A person looks at this card (gpg --card-status SERIAL), and will mean it in the next command
+    # too.  SERIALNO --demand is no such sign: gpg-agent 2.2 demands one card after the other.
+    session.use(card)
     identity = not options.has("--keypairinfo")
     if identity:
         await session.conversation.status("READER", card.info.place)

@@ -320,14 +320,15 @@ async def test_setdata_appends_up_to_its_limit(tmp_path: Path) -> None:
         await fails(client, b"SETDATA --append " + b"00" * 97, Code.TOO_LARGE)
 
 
-async def test_demanded_card_is_found_first_by_later_clients(tmp_path: Path) -> None:
+async def test_card_that_was_looked_at_is_found_first_by_later_clients(tmp_path: Path) -> None:
     one, two = FakeToken(1), FakeToken(2)
     async with bed(tmp_path, one, two) as b:
         client = await b.client()
-        for token in (two, one, two):
+        for token, other in ((two, one), (one, two), (two, one)):
             await client.transact(b"SERIALNO --demand=" + token.info.serial.encode())
-            other = await b.client()
-            reply = await other.transact(b"SERIALNO")
+            await client.transact(b"LEARN --force")
+            await client.transact(b"SERIALNO --demand=" + other.info.serial.encode())
+            reply = await (await b.client()).transact(b"SERIALNO")
             assert reply.status[0].text == token.info.serial.encode()
 
 

@@ -53,8 +53,8 @@ def test_both_work_side_by_side(home: Home) -> None:
     on_card, on_token = serial_numbers(home)
     fingerprints = []
     for serial, name in ((on_card, "Karla Card"), (on_token, "Tom Token")):
-        # Whose keys become an OpenPGP key: those of the card that was demanded last.
-        home.connect_agent(f"SCD SERIALNO --demand={serial}")
+        # Whose keys become an OpenPGP key: those of the card that was looked at last.
+        home.gpg("--card-status", serial)
         fingerprints.append(key_of_token(home, name))
     for _ in range(3):
         for fingerprint in fingerprints:
