@@ -18,7 +18,7 @@ from assuan.listen import UnixListener, listen, resolve
 from assuan.server import Conversation, Service, Trace, serve, serve_socket
 from assuan.stdio import connection_fd_stream, stdio_stream
 from scd import log
-from scd.commands import COMMANDS
+from scd.commands import COMMANDS, SYNOPSES
 from scd.config import Config, Mode
 from scd.greeting import greeting
 from scd.providers import make_providers, view_maker
@@ -42,7 +42,7 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
         providers = make_providers(config)
         registry = Registry(providers, view_maker(config), config.pkcs11.settle, nursery)
         listener = None if mode is Mode.SERVER else await _listen(socket_path(config.homedir))
-        shared = Shared(config, registry, str(listener.path) if listener else None)
+        shared = Shared(config, registry, str(listener.path) if listener else None, SYNOPSES)
         registry.on_change.append(lambda: _signal_clients(shared))
         service = make_service(shared, stop)
         async with trio.open_nursery() as clients:

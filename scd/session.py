@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assuan.errors import AssuanError, Code
@@ -18,11 +19,13 @@ class Shared:
     """What all sessions use.
 
     ``socket_name``: where further clients connect, None without a socket.
+    ``synopses``: of all commands, by keyword.
     """
 
     config: Config
     registry: Registry
     socket_name: str | None
+    synopses: Mapping[str, str]
     sessions: set[Session] = field(default_factory=set)
 
 

@@ -32,3 +32,6 @@ COMMANDS: dict[str, Handler[Session]] = {
     for module in (cards, keys, crypto, information, raw, writing)
     for name, command in module.COMMANDS.items()
 }
+
+#: The first line of each command's help.
+SYNOPSES: dict[str, str] = {name: c.help.partition("\n")[0] for name, c in COMMANDS.items()}

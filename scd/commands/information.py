@@ -76,10 +76,7 @@ async def _cmd_has_option(session: Session, args: str) -> None:
     command, _, option = args.partition(" ")
     if not command or not option.strip():
         raise AssuanError(Code.MISSING_VALUE)
-    from scd.commands import COMMANDS  # the table that this very function is in
-
-    entry = COMMANDS.get(command.upper())
-    synopsis = entry.help.partition("\n")[0] if entry else ""
+    synopsis = session.shared.synopses.get(command.upper(), "")
     if not any(word.startswith(f"--{option.strip()}") for word in _words(synopsis)):
         raise AssuanError(Code.FALSE)
 

@@ -18,6 +18,7 @@ from assuan.errors import AssuanError, Code
 from assuan.events import Inquire
 from assuan.server import serve
 from backends.errors import Broken, PinNeeded, Removed
+from scd.commands import COMMANDS, SYNOPSES
 from scd.config import Config
 from scd.daemon import make_service
 from scd.providers import view_maker
@@ -54,7 +55,7 @@ async def bed(home: Path, *tokens: FakeToken) -> AsyncIterator[Bed]:
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
             registry = Registry([provider], view_maker(config), 0.1, nursery)
-            yield Bed(Shared(config, registry, None), nursery)
+            yield Bed(Shared(config, registry, None, SYNOPSES), nursery)
             registry.close()
             nursery.cancel_scope.cancel()
 
@@ -341,6 +342,13 @@ async def test_token_offers_no_default_key(tmp_path: Path) -> None:
         assert not (await client.transact(b"GETATTR KEY-FPR")).status
 
 
+async def test_options_are_known_by_the_help(tmp_path: Path) -> None:
+    async with bed(tmp_path) as b:
+        client = await b.client()
+        for option in (b"SERIALNO all", b"learn multi", b"READKEY format", b"KEYINFO list"):
+            await client.transact(b"GETINFO cmd_has_option " + option)
+
+
 async def test_killscd_ends_the_daemon_after_its_answer(tmp_path: Path) -> None:
     async with bed(tmp_path) as b:
         client = await b.client()
@@ -349,8 +357,6 @@ async def test_killscd_ends_the_daemon_after_its_answer(tmp_path: Path) -> None:
 
 
 async def test_every_command_has_help(tmp_path: Path) -> None:
-    from scd.commands import COMMANDS
-
     async with bed(tmp_path) as b:
         client = await b.client()
         for keyword, command in COMMANDS.items():
