@@ -28,6 +28,9 @@ from scd.socketdir import socket_path
 
 _log = logging.getLogger(__name__)
 
+#: Seconds that readers get for letting go of their cards at the end.
+_PATIENCE = 0.5
+
 
 def run(config: Config, mode: Mode, *, greeted: bool) -> int:
     """Serve until the end of the pipe, KILLSCD or a signal.  Does not return: whatever a reader
@@ -55,6 +58,8 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
             await stop.wait()
             if listener is not None:
                 await listener.aclose()
+            with trio.move_on_after(_PATIENCE):
+                await registry.let_go()
             _leave(registry)
 
 

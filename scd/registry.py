@@ -164,6 +164,13 @@ class Registry:
             state = "in use" if card.lane.locked() else "free"
             _log.info("token %s in %s: %s", card.serial, card.place.name, state)
 
+    async def let_go(self) -> None:
+        """Leave the cards that are idle as they are.  When a process just ends, pcscd resets the
+        cards that it had, under the hands of other programs."""
+        for card in self._cards:
+            if card.native and not card.lane.locked():
+                await trio.to_thread.run_sync(card.token.close, abandon_on_cancel=True)
+
     def close(self) -> None:
         """Let go of everything, waiting for nothing."""
         for source in self._sources:

@@ -30,6 +30,7 @@ _DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 _READER = "Virtual PCD"
 _SLOTS = 2
 _STARTS = 5
+_ROUND_MS = 250
 _LOG_END = 40
 
 
@@ -165,8 +166,11 @@ class Pcscd:
         state = scard.SCARD_STATE_UNAWARE
         try:
             while state == scard.SCARD_STATE_UNAWARE or not condition(state):
-                left = max(0, int((deadline - time.monotonic()) * 1000))
-                result, states = scard.SCardGetStatusChange(context, left, [(name, state)])
+                # In rounds: pcscd 1.9 tells nobody when a card falls out of use just before.
+                result, states = scard.SCardGetStatusChange(context, _ROUND_MS, [(name, state)])
+                if result == scard.SCARD_E_TIMEOUT and time.monotonic() < deadline:
+                    state = scard.SCARD_STATE_UNAWARE
+                    continue
                 if result != scard.SCARD_S_SUCCESS:
                     reason = scard.SCardGetErrorMessage(result)
                     raise ProgramFailed(f"{name}: {reason} in state {state:#x}\n{self._log_end()}")

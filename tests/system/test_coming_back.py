@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +16,15 @@ from tests.bed.pcsc import Pcscd
 from tests.bed.process import ProgramFailed
 from tests.bed.recipes import key_of_token, sign_and_verify
 from tests.bed.virtual_reader import VirtualReader
+from tests.dialogues.player import Daemon
+from tests.openpgp.rival import Rival
 
 if TYPE_CHECKING:
     from jcecard.main import OpenPGPCard
 
 #: PERFORM SECURITY OPERATION.
 PSO = 0x2A
+GET_AID = "00CA004F00"
 
 
 @pytest.fixture
@@ -99,3 +103,15 @@ def test_card_changed_elsewhere(
     make_key(card, 1, "rsa2048")
     reader.insert(card)
     assert "rsa2048 cv25519 ed25519" in home.gpg("--card-status").stdout.decode()
+
+
+def test_end_of_the_daemon_disturbs_no_other_program(
+    reader: VirtualReader, card: OpenPGPCard, tmp_path: Path
+) -> None:
+    """pcscd would reset the card of a client that just goes."""
+    reader.insert(card)
+    with Rival(reader.name) as rival:
+        for _ in range(3):
+            with Daemon(ANYSCD, tmp_path) as daemon:
+                assert daemon.ask("SERIALNO")[-1] == b"OK"
+        assert rival.transmit(GET_AID).endswith("9000")
