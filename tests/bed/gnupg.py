@@ -50,6 +50,11 @@ def generations() -> tuple[GnuPG, ...]:
     return tuple(_generation(folder) for folder in folders)
 
 
+def generation(name: str) -> GnuPG:
+    """Return that generation, ``2.2`` or ``2.4``."""
+    return next(each for each in generations() if each.name == name)
+
+
 def _generation(folder: Path) -> GnuPG:
     first_line = run([folder / "gpg", "--version"]).stdout.splitlines()[0].decode()
     found = re.search(r"(\d+\.\d+)\.\d+", first_line)

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +12,7 @@ from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd import sexp
 from scd.fingerprint import encode_oid, fingerprint, kek_params
 from scd.keygrip import keygrip
+from tests.bed.gnupg import Home, generation
 
 _CURVES = [c for c in CURVES if c.form is Form.WEIERSTRASS]
 _KEY = """\
@@ -52,28 +50,13 @@ class GnuPGKey:
 
 @pytest.fixture(scope="module")
 def gpg_keys() -> Iterator[list[GnuPGKey]]:
-    home = tempfile.mkdtemp(prefix="anyscd-")
-    try:
-        gpg = ["gpg", "--homedir", home, "--batch", "--quiet"]
-        subprocess.run(
-            [*gpg, "--generate-key"],
-            input=_parameters().encode(),
-            check=True,
-            capture_output=True,
-        )
-        listing = subprocess.run(
-            [*gpg, "--with-colons", "--with-keygrip", "--list-keys"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        yield list(_parse(home, listing))
-    finally:
-        subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=True)
-        shutil.rmtree(home)
+    with Home(generation("2.2")) as home:
+        home.gpg("--quiet", "--generate-key", input=_parameters())
+        listing = home.gpg("--with-colons", "--with-keygrip", "--list-keys").stdout
+        yield list(_parse(home, listing.decode()))
 
 
-def _parse(home: str, listing: str) -> Iterator[GnuPGKey]:
+def _parse(home: Home, listing: str) -> Iterator[GnuPGKey]:
     """GnuPG doc/DETAILS, "Format of the colon listings"."""
     created, uses, print_ = 0, "", b""
     for line in listing.splitlines():
@@ -87,12 +70,8 @@ def _parse(home: str, listing: str) -> Iterator[GnuPGKey]:
             yield GnuPGKey(fields[9], print_, created, "s" not in uses, expression)
 
 
-def _readkey(home: str, grip: str) -> bytes:
-    output = subprocess.run(
-        ["gpg-connect-agent", "--homedir", home, f"READKEY {grip}", "/bye"],
-        check=True,
-        capture_output=True,
-    ).stdout
+def _readkey(home: Home, grip: str) -> bytes:
+    output = home.connect_agent(f"READKEY {grip}").stdout
     data = output.removeprefix(b"D ").removesuffix(b"\nOK\n")
     return re.sub(rb"%([0-9A-F]{2})", lambda m: bytes.fromhex(m[1].decode()), data)
 

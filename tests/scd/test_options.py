@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from scd.options import OPTIONS, Group, OptionError, Setting, find, parse_argv, parse_file
 from scd.usage import gpgconf_list, option_names
-
-_STOCK = "/usr/lib/gnupg/scdaemon"
+from tests.bed.gnupg import generation
+from tests.bed.process import run
 
 
 def stock(*arguments: str) -> str:
-    """What GnuPG's own scdaemon prints."""
-    return subprocess.run([_STOCK, *arguments], check=True, capture_output=True, text=True).stdout
+    """What the scdaemon of GnuPG 2.2 prints; 2.4 tells gpgconf the same in another form."""
+    return run([generation("2.2").scdaemon, *arguments]).stdout.decode()
 
 
 def pairs(settings: list[Setting]) -> list[tuple[str, str]]:
