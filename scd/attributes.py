@@ -43,6 +43,16 @@ class Row:
     algorithms: bool = False
     learn: bool = False
 
+    @property
+    def asks(self) -> bool:
+        """Whether anything must be read from the card for it."""
+        return self.algorithms or bool(self.needs)
+
+
+def facts_at_hand(card: Card) -> Facts:
+    """Enough for rows that ask nothing of the card."""
+    return Facts(card, {}, None, ())
+
 
 async def read_facts(card: Card, rows: Iterable[Row], *, view: bool = False) -> Facts:
     """Everything that the rows need.  The caller holds the card's lane.  Raises TokenError."""
@@ -139,9 +149,7 @@ def _escaped(name: str, attribute: Attribute, *, learn: bool = True, bare: bool 
     return Row(lines, frozenset({attribute}), learn=learn)
 
 
-def _each(
-    name: str, attribute: Attribute, size: int, text: Callable[[bytes], str], *, learn: bool = True
-) -> Row:
+def _each(name: str, attribute: Attribute, size: int, text: Callable[[bytes], str]) -> Row:
     """A data object of three parts, one for each slot; parts of zeros are not said."""
 
     def lines(facts: Facts) -> Iterator[Line]:
@@ -151,7 +159,7 @@ def _each(
             if any(part):
                 yield name, f"{number + 1} {text(part)}".encode()
 
-    return Row(lines, frozenset({attribute}), learn=learn)
+    return Row(lines, frozenset({attribute}), learn=True)
 
 
 def _hexadecimal(part: bytes) -> str:

@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from backends.curves import Form
 from backends.token import (
     Algorithm,
     ECAlgorithm,
-    ECPublicKey,
     Key,
     PublicKey,
     RSAAlgorithm,
     RSAPublicKey,
     Use,
 )
-from scd.fingerprint import fingerprint
+from scd.fingerprint import ec_algo, fingerprint
 from scd.keygrip import keygrip
 
 #: What the three slots of an OpenPGP card are for, in their order.
@@ -27,9 +25,6 @@ SLOT_USES = (Use.SIGN, Use.DECRYPT, Use.AUTHENTICATE)
 
 #: Usage letters of KEYPAIRINFO and KEYINFO, in the order in which GnuPG writes them.
 _LETTERS = ((Use.SIGN, "s"), (Use.CERTIFY, "c"), (Use.DECRYPT, "e"), (Use.AUTHENTICATE, "a"))
-
-#: Public key algorithms of RFC 4880 and RFC 6637.
-_ECDH, _ECDSA, _EDDSA = 18, 19, 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +159,4 @@ def slot_algorithm(public: PublicKey, use: Use) -> Algorithm:
     """The algorithm attributes that a card would state for this key in a slot of that use."""
     if isinstance(public, RSAPublicKey):
         return RSAAlgorithm(public.n.bit_length(), 32)
-    return ECAlgorithm(_ec_algo(public, use), public.curve)
-
-
-def _ec_algo(public: ECPublicKey, use: Use) -> int:
-    if public.curve.form is Form.EDWARDS:
-        return _EDDSA
-    return _ECDH if use is Use.DECRYPT else _ECDSA
+    return ECAlgorithm(ec_algo(public.curve, use), public.curve)

@@ -1,4 +1,5 @@
-"""Fixtures of the test bed: one pcscd for the whole run, a reader and a card for each test."""
+"""Fixtures of the test bed: one pcscd for the whole run, a reader and a card for each test; and the
+module that misbehaves."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import pytest
 from tests.bed.card import openpgp_card
 from tests.bed.pcsc import Pcscd
 from tests.bed.virtual_reader import VirtualReader
+from tests.pkcs11.stub import VARIABLE, Orders, build_stub
 
 if TYPE_CHECKING:
     from jcecard.main import OpenPGPCard
@@ -39,3 +41,16 @@ def reader(pcscd: Pcscd) -> Iterator[VirtualReader]:
 def card(tmp_path: Path) -> OpenPGPCard:
     """A factory-fresh OpenPGP card, not inserted."""
     return openpgp_card(tmp_path / "card")
+
+
+@pytest.fixture(scope="session")
+def stub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The PKCS#11 module that misbehaves on demand."""
+    return build_stub(tmp_path_factory.mktemp("stub"))
+
+
+@pytest.fixture
+def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Orders:
+    orders = Orders(tmp_path / "orders")
+    monkeypatch.setenv(VARIABLE, str(orders.path))
+    return orders

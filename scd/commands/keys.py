@@ -52,7 +52,7 @@ async def _named(session: Session, name: str) -> CardKey:
     """The key that READKEY names: also by ``$SIGNKEYID`` and its kin."""
     row = attributes.TABLE.get(name) if name.endswith("KEYID") else None
     if row is not None:
-        facts = attributes.Facts(await session.current(), {}, None, ())
+        facts = attributes.facts_at_hand(await session.current())
         name = next(text.decode() for _, text in row.lines(facts))
     _, key = await session.find_key(name)
     return key
@@ -97,8 +97,10 @@ async def getattr_(session: Session, args: bytes) -> None:
         # gpg takes the first key of this list for its default key, and without -u fails if that
         # is not in the keyring.  A token does not know whether OpenPGP keys were made of its own.
         return
-    async with card.lane:
-        facts = await attributes.read_facts(card, [row])
+    facts = attributes.facts_at_hand(card)
+    if row.asks:
+        async with card.lane:
+            facts = await attributes.read_facts(card, [row])
     for keyword, text in row.lines(facts):
         await session.conversation.status(keyword, text)
 

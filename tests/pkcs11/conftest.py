@@ -16,7 +16,7 @@ from backends.pkcs11.token import PKCS11Token
 from backends.token import Key
 from tests.bed.process import run
 from tests.bed.softhsm import MODULE, SoftHSM
-from tests.pkcs11.stub import VARIABLE, Orders, build_stub
+from tests.pkcs11.stub import Orders
 
 SOFTHSM = str(MODULE)
 PIN = b"123456"
@@ -86,18 +86,6 @@ def everyday(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
 def odd(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
     yield (token := token_named(softhsm, "odd"))
     token.close()
-
-
-@pytest.fixture(scope="session")
-def stub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_stub(tmp_path_factory.mktemp("stub"))
-
-
-@pytest.fixture
-def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Orders:
-    orders = Orders(tmp_path / "orders")
-    monkeypatch.setenv(VARIABLE, str(orders.path))
-    return orders
 
 
 @pytest.fixture

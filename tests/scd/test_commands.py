@@ -284,6 +284,10 @@ async def test_open_question_keeps_other_clients_off_that_token_only(tmp_path: P
             await asked.wait()
             nursery.start_soon(sign, second, one, later)
             await sign(third, two, Asked())
+            # What is known without the token is told meanwhile.
+            await third.transact(b"SERIALNO --demand=" + one.info.serial.encode())
+            for name in (b"SERIALNO", b"$AUTHKEYID", b"$DISPSERIALNO"):
+                assert (await third.transact(b"GETATTR " + name)).status
             assert not later.questions
             answered.set()
     assert not later.questions, "the PIN of the first client serves the second"

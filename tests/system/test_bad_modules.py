@@ -19,7 +19,7 @@ from tests.bed.card import USER_PIN
 from tests.bed.gnupg import ANYSCD
 from tests.bed.key_maker import allow_several_signatures, make_key
 from tests.bed.virtual_reader import VirtualReader
-from tests.pkcs11.stub import PIN, SIGNATURE, VARIABLE, Orders, build_stub
+from tests.pkcs11.stub import PIN, SIGNATURE, Orders
 
 if TYPE_CHECKING:
     from jcecard.main import OpenPGPCard
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 LIMIT, SLACK = 2.0, 2.0
 
 DIGEST_INFO = "3031300D060960864801650304020105000420" + 32 * "5A"
-
-
-@pytest.fixture(scope="session")
-def stub_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_stub(tmp_path_factory.mktemp("stub"))
 
 
 @pytest.fixture
@@ -45,12 +40,6 @@ def home(tmp_path: Path, stub_module: Path) -> Path:
         f"start-timeout = {LIMIT}\ntimeout = {LIMIT}\n"
     )
     return path
-
-
-@pytest.fixture
-def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Orders:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "orders"))
-    return Orders(tmp_path / "orders")
 
 
 @pytest.fixture(autouse=True)
