@@ -51,6 +51,14 @@ class UseRefused(TokenError):
     """The token refuses this key for this use, or under the present conditions (SW 6985)."""
 
 
+class Occupied(TokenError):
+    """There is something already, and nobody said that it may be overwritten."""
+
+
+class Unfinished(TokenError):
+    """A change failed half-way; the text says what is on the token now."""
+
+
 class TimedOut(TokenError):
     """The user did not touch the button, or did not answer at the pinpad, in time."""
 

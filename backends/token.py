@@ -4,6 +4,8 @@ A *provider* finds tokens (a PC/SC daemon with its readers; one PKCS#11 module w
 opens them.  All calls block, are made one at a time per object, never prompt and never retry a PIN.
 The caller asks what PIN is needed (:meth:`Token.pin_for`), obtains it, and hands it over with the
 operation.  Failures are :class:`backends.errors.TokenError` and nothing else.
+
+What can be changed on a token is in :mod:`backends.changes`.
 """
 
 from __future__ import annotations
@@ -99,10 +101,11 @@ Algorithm = RSAAlgorithm | ECAlgorithm
 
 class PinRef(enum.Enum):
     """The PINs that can be named.  PW1_81, PW1_82 and PW3 are those of the OpenPGP card (81 is
-    for signing, 82 for all else); USER and SO are those of PKCS#11."""
+    for signing, 82 for all else), RC is its resetting code; USER and SO are those of PKCS#11."""
 
     PW1_81 = "PW1.81"
     PW1_82 = "PW1.82"
+    RC = "RC"
     PW3 = "PW3"
     USER = "USER"
     SO = "SO"
@@ -202,6 +205,14 @@ class Attribute(enum.Enum):
     KDF = "KDF"  # F9
     KEY_STATUS = "KEY-STATUS"  # DE, pairs (key number, status)
     ALGORITHM_INFORMATION = "KEY-ATTR-INFO"  # FA
+    # These can only be written.
+    CHV_STATUS_1 = "CHV-STATUS-1"  # first byte of C4: 1: PW1 is good for several signatures
+    CA_FPR_1 = "CA-FPR-1"  # CA, 20 bytes
+    CA_FPR_2 = "CA-FPR-2"  # CB
+    CA_FPR_3 = "CA-FPR-3"  # CC
+    SM_KEY_ENC = "SM-KEY-ENC"  # D1
+    SM_KEY_MAC = "SM-KEY-MAC"  # D2
+    AES_KEY = "AESKEY"  # D5, 16 or 32 bytes
 
 
 class Token(Protocol):
@@ -214,10 +225,12 @@ class Token(Protocol):
     @property
     def info(self) -> TokenInfo: ...
 
-    def keys(self) -> Sequence[Key]:
+    def keys(self, *, thorough: bool = False) -> Sequence[Key]:
         """All usable key pairs, in the order of the slots.  Cached until something changes them.
 
-        An object that cannot be understood is left out, with a line in the log.
+        ``thorough``: look for keys even where the token's own records tell of none, which costs
+        time and rarely finds any.  An object that cannot be understood is left out, with a line
+        in the log.
         """
 
     def algorithms(self) -> Sequence[Algorithm | None]:
@@ -226,6 +239,9 @@ class Token(Protocol):
 
     def attributes(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
         """Those of the named attributes that the token has and that may be read now."""
+
+    def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
+        """Those of the named attributes that are known at present.  Asks nobody."""
 
     def certificate(self, ref: str) -> bytes | None:
         """The X.509 certificate (DER) that belongs to the key ``ref``, if there is one."""
@@ -263,6 +279,9 @@ class Token(Protocol):
 
     def is_verified(self, ref: PinRef) -> bool:
         """Whether that PIN is known to be verified at present.  Asks nobody, spends nothing."""
+
+    def touch_wanted(self, key: Key) -> bool:
+        """Whether an operation of this key may wait for a touch.  Asks nobody."""
 
     def random(self, n: int) -> bytes:
         """``n`` random bytes from the token.  Raises NotSupported."""

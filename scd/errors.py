@@ -16,6 +16,8 @@ CODES: dict[type[errors.TokenError], Code] = {
     errors.NotSupported: Code.UNSUPPORTED_OPERATION,
     errors.BadInput: Code.INV_VALUE,
     errors.UseRefused: Code.USE_CONDITIONS,
+    errors.Occupied: Code.EEXIST,
+    errors.Unfinished: Code.CARD,
     errors.TimedOut: Code.TIMEOUT,
     errors.Busy: Code.EBUSY,
     errors.Terminated: Code.OBJ_TERM_STATE,

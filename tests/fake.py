@@ -56,7 +56,7 @@ class FakeToken:
             capabilities=Capabilities(get_challenge=True),
         )
 
-    def keys(self) -> Sequence[Key]:
+    def keys(self, *, thorough: bool = False) -> Sequence[Key]:
         signer = self._signer.public_key().public_bytes(*_RAW)
         decrypter = self._decrypter.public_key().public_bytes(*_POINT)
         return (
@@ -68,6 +68,9 @@ class FakeToken:
         return ()
 
     def attributes(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
+        return {}
+
+    def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
         return {}
 
     def certificate(self, ref: str) -> bytes | None:
@@ -102,6 +105,9 @@ class FakeToken:
 
     def is_verified(self, ref: PinRef) -> bool:
         return self._verified
+
+    def touch_wanted(self, key: Key) -> bool:
+        return False
 
     def random(self, n: int) -> bytes:
         return secrets.token_bytes(n)

@@ -71,7 +71,7 @@ class OpenPGPCard:
     def info(self) -> TokenInfo:
         return self._info
 
-    def keys(self) -> Sequence[Key]:
+    def keys(self, *, thorough: bool = False) -> Sequence[Key]:
         return self._session.run(self._keys)
 
     def algorithms(self) -> Sequence[Algorithm | None]:
@@ -79,6 +79,9 @@ class OpenPGPCard:
 
     def attributes(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
         return self._session.run(lambda: self._attributes(names))
+
+    def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
+        return {}
 
     def certificate(self, ref: str) -> bytes | None:
         slot = _slot(ref)
@@ -115,6 +118,9 @@ class OpenPGPCard:
             raise NotSupported("only the decryption key decrypts")
         answer = self._use(slot, operations.decipher(key.public, ciphertext), pin)
         return operations.parse_deciphered(key.public, answer)
+
+    def touch_wanted(self, key: Key) -> bool:
+        return False
 
     def random(self, n: int) -> bytes:
         capabilities = self._session.run(self._application.capabilities)

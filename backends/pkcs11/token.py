@@ -46,7 +46,7 @@ class PKCS11Token:
 
     # -- reading -------------------------------------------------------------------------------
 
-    def keys(self) -> Sequence[Key]:
+    def keys(self, *, thorough: bool = False) -> Sequence[Key]:
         """Key pairs in the order of CKA_ID.
 
         Before the login most tokens hide private keys: what is listed then are the public keys
@@ -69,6 +69,9 @@ class PKCS11Token:
     def attributes(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
         """Of the attributes of an OpenPGP card, a PKCS#11 token has the made-up AID only."""
         return {Attribute.AID: bytes.fromhex(self.info.serial)} if Attribute.AID in names else {}
+
+    def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
+        return self.attributes(names)
 
     def certificate(self, ref: str) -> bytes | None:
         if not self._record(ref).certificate:
@@ -146,6 +149,9 @@ class PKCS11Token:
         if request.pin is not None:
             self._keys = None  # More may be seen after the login.
         return self._bytes(request)
+
+    def touch_wanted(self, key: Key) -> bool:
+        return False  # PKCS#11 has no word for it.
 
     def random(self, n: int) -> bytes:
         if not self.info.capabilities.get_challenge:
