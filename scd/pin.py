@@ -88,6 +88,7 @@ async def obtained(
             yield pin
         finally:
             wipe(pin)
+            card.settle_soon()
 
 
 async def _ask(conversation: Conversation, card: Card, request: PinRequest) -> bytearray:
@@ -120,10 +121,13 @@ async def _prompt(card: Card, request: PinRequest) -> bytes:
 
 
 async def _card_block(card: Card, request: PinRequest) -> list[tuple[str, str]]:
+    """The counter is read, and shown, where each signature is confirmed: there it has a meaning."""
     wanted = {Attribute.DISP_NAME}
-    if request.ref is PinRef.PW1_81:
+    known = card.token.remembered(wanted)
+    if request.ref is PinRef.PW1_81 and request.each_time:
         wanted.add(Attribute.SIG_COUNTER)
-    values = await card.call(card.token.attributes, wanted)
+    missing = wanted - known.keys()
+    values = {**known, **(await card.call(card.token.attributes, missing) if missing else {})}
     holder = _holder(values.get(Attribute.DISP_NAME, b""))
     block = [("Number", card.info.display_serial), ("Holder", holder)]
     if Attribute.SIG_COUNTER in values:

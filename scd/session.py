@@ -20,12 +20,14 @@ class Shared:
 
     ``socket_name``: where further clients connect, None without a socket.
     ``synopses``: of all commands, by keyword.
+    ``knows_touch``: a client has used what GnuPG 2.3 brought, as touch switches are.
     """
 
     config: Config
     registry: Registry
     socket_name: str | None
     synopses: Mapping[str, str]
+    knows_touch: bool = False
     sessions: set[Session] = field(default_factory=set)
 
 

@@ -106,6 +106,9 @@ class FakeToken:
     def is_verified(self, ref: PinRef) -> bool:
         return self._verified
 
+    def settle(self) -> None:
+        """Nothing is ever put off."""
+
     def touch_wanted(self, key: Key) -> bool:
         return False
 
