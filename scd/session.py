@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import trio
+
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
 from backends.token import Use
@@ -20,14 +22,16 @@ class Shared:
 
     ``socket_name``: where further clients connect, None without a socket.
     ``synopses``: of all commands, by keyword.
-    ``knows_touch``: a client has used what GnuPG 2.3 brought, as touch switches are.
+    ``modern``: whether the clients are of GnuPG 2.3 or later; None while that is not known.
+    ``agent_asked``: set once that is as known as it will be; None if nobody is asked.
     """
 
     config: Config
     registry: Registry
     socket_name: str | None
     synopses: Mapping[str, str]
-    knows_touch: bool = False
+    modern: bool | None = None
+    agent_asked: trio.Event | None = None
     sessions: set[Session] = field(default_factory=set)
 
 
