@@ -18,9 +18,11 @@ def make_providers(config: Config) -> list[Provider]:
     in the background."""
     providers: list[Provider] = []
     if "openpgp" not in config.disable_application:
+        from backends.openpgp.pinpad import PinpadOptions
         from backends.openpgp.provider import PCSCProvider
 
-        providers.append(PCSCProvider(reader_port=config.reader_port))
+        pinpad = PinpadOptions(disabled=config.disable_pinpad, varlen=config.pinpad_varlen)
+        providers.append(PCSCProvider(reader_port=config.reader_port, pinpad=pinpad))
     if "pkcs11" not in config.disable_application:
         providers += _modules(config)
     return providers

@@ -22,6 +22,7 @@ from backends.openpgp.application import Application
 from backends.openpgp.data_objects import ATTRIBUTES, DO, LENGTHS, split
 from backends.openpgp.description import describe, describe_terminated
 from backends.openpgp.link import Link
+from backends.openpgp.pinpad import PinpadOptions
 from backends.openpgp.pins import Pin
 from backends.openpgp.slots import BY_REF, SLOTS, Slot
 from backends.token import Algorithm, Attribute, Key, PinRef, PinRequest, TokenInfo
@@ -36,13 +37,13 @@ _HARMLESS = frozenset({0xCA, 0xCB, 0xC0, _GET_CHALLENGE})
 _DER_SEQUENCE = 0x30
 
 
-def open_card(link: Link) -> OpenPGPCard | None:
+def open_card(link: Link, pinpad: PinpadOptions | None = None) -> OpenPGPCard | None:
     """The card at the end of ``link``; None, with the link closed, if it is no OpenPGP card.
 
     A terminated card is opened too, so that it can be activated by raw APDUs; until it is found
     by the provider again, all else raises Terminated or Removed.
     """
-    application = Application(link)
+    application = Application(link, pinpad or PinpadOptions())
     try:
         application.open()
         info = application.session.run(lambda: describe(application))
@@ -145,8 +146,8 @@ class OpenPGPCard:
         return self._session.run(lambda: self._use_within(slot, command, once))
 
     def _use_within(self, slot: Slot, command: Command, pin: Pin) -> bytes:
-        given = bool(pin)
-        if given or not self._pins.is_verified(slot.pin):
+        given = bool(pin) or not self._pins.is_verified(slot.pin)
+        if given:
             self._pins.verify(slot.pin, pin)
         try:
             return self._session.command(command)
