@@ -13,7 +13,8 @@
  *   SELF.log         gets a line for each control code, with what came with it, and a line for each
  *                    PIN structure that is not as PC/SC specification part 10 wants it
  *
- * A structure with anything wrong is answered by 6B80 and the card sees nothing.
+ * A structure with anything wrong is answered by 6B80 and the card sees nothing.  Only the last byte
+ * of bTeoPrologue is free: part 10 wants 0, GnuPG writes a length.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -98,7 +99,7 @@ static const struct form verify = {
      {8, 1},                                     /* bNumberMessage */
      {9, 0x09}, {10, 0x04},                      /* wLangId, little-endian */
      {11, 0},                                    /* bMsgIndex */
-     {12, 0}, {14, 0}}};                         /* bTeoPrologue */
+     {12, 0}, {13, 0}}};                         /* bTeoPrologue */
 
 static const struct form modify = {
     0x24, 24, 7, 10, 2, 3, 12,
@@ -108,7 +109,7 @@ static const struct form modify = {
      {11, 3},                                    /* bNumberMessage */
      {12, 0x09}, {13, 0x04},
      {14, 0}, {15, 1}, {16, 2},                  /* bMsgIndex1 to 3 */
-     {17, 0}, {19, 0}}};
+     {17, 0}, {18, 0}}};
 
 /* What is wrong with the structure; NULL if nothing is. */
 static const char *fault(const struct form *form, const UCHAR *s, DWORD size) {
@@ -122,7 +123,7 @@ static const char *fault(const struct form *form, const UCHAR *s, DWORD size) {
     if (block & 0xF0) return "bmPINBlockString";
     if (form == &modify && s[6] != block) return "bInsertionOffsetNew";
     if (!shortest || shortest > longest) return "wPINMaxExtraDigit";
-    if (block && (shortest != block || longest != block)) return "PIN does not fill its block";
+    if (block && shortest > block) return "PIN longer than its block";
     if (s[form->condition] != (shortest == longest ? 3 : 2)) return "bEntryValidationCondition";
     if (command[0] || command[1] != form->instruction || command[2]) return "command";
     if (command[3] < 0x81 || command[3] > 0x83) return "P2";
@@ -152,8 +153,8 @@ static int entered(const struct form *form, const UCHAR *s, char pins[3][MAX_PIN
     int count = sscanf(line, "%63[0-9] %63[0-9] %63[0-9]", pins[0], pins[1], pins[2]);
     if (count != form->entries) return 0x6F00;
     for (int i = 0; i < count; i++)
-        if (strlen(pins[i]) > s[form->digits] || strlen(pins[i]) < s[form->digits + 1])
-            return 0x6403;
+        if (strlen(pins[i]) > s[form->digits] || strlen(pins[i]) < s[form->digits + 1]
+            || (s[3] && strlen(pins[i]) > s[3])) return 0x6403;
     return count == 3 && strcmp(pins[1], pins[2]) ? 0x6402 : 0;
 }
 
