@@ -7,7 +7,7 @@ between bars, then text in which %0A is a new line and 0x1E and 0x1F mark an ali
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from assuan.errors import AssuanError, Code
@@ -77,11 +77,8 @@ async def obtained(
     if request is None:
         yield None
     elif request.pinpad:
-        await conversation.inquire("POPUPPINPADPROMPT", await _prompt(card, request), limit=0)
-        try:
+        async with _message(conversation, await _prompt(card, request)):
             yield None
-        finally:
-            await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
     else:
         pin = await _ask(conversation, card, request)
         try:
@@ -89,6 +86,20 @@ async def obtained(
         finally:
             wipe(pin)
             card.settle_soon()
+
+
+@asynccontextmanager
+async def _message(conversation: Conversation, text: bytes) -> AsyncIterator[None]:
+    """Show that the pinpad is waiting.  gpg-agent leaves the message on the screen until it is told
+    to take it away, whatever became of the PIN; what became of it is what matters then."""
+    await conversation.inquire("POPUPPINPADPROMPT", text, limit=0)
+    try:
+        yield
+    except Exception:
+        with suppress(AssuanError):
+            await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
+        raise
+    await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
 
 
 async def _ask(conversation: Conversation, card: Card, request: PinRequest) -> bytearray:
