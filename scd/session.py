@@ -10,6 +10,7 @@ from assuan.server import Conversation
 from backends.token import Use
 from scd.card import Card
 from scd.config import Config
+from scd.lock import Lock
 from scd.registry import Registry
 from scd.view import CardKey
 
@@ -19,7 +20,7 @@ class Shared:
     """What all sessions use.
 
     ``socket_name``: where further clients connect, None without a socket.
-    ``synopses``: of all commands, by keyword.
+    ``synopses``: of all commands, by keyword.  ``lock``: that of LOCK; sessions own it.
     """
 
     config: Config
@@ -27,6 +28,7 @@ class Shared:
     socket_name: str | None
     synopses: Mapping[str, str]
     sessions: set[Session] = field(default_factory=set)
+    lock: Lock = field(default_factory=Lock)
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +49,15 @@ class Session:
     @property
     def registry(self) -> Registry:
         return self.shared.registry
+
+    @property
+    def locked_out(self) -> bool:
+        """Whether another client keeps this one from the cards."""
+        return self.shared.lock.refuses(self)
+
+    def unlock(self) -> None:
+        """Let go of the cards, if it is this client that keeps others from them."""
+        self.shared.lock.release(self)
 
     def use(self, card: Card) -> None:
         """Make this the client's card, and the one that later clients find first."""
