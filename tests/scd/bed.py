@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from scd.daemon import make_service
 from scd.providers import view_maker
 from scd.registry import Registry
 from scd.session import Shared
-from tests.fake import PIN, FakeProvider
+from tests.fake import ADMIN_PIN, PIN, FakeProvider
 
 
 class Bed:
@@ -64,6 +64,19 @@ class Asked:
     async def __call__(self, question: Inquire) -> bytes | None:
         self.questions.append((question.keyword.decode(), question.text.decode()))
         return self.answer if self.answer is None else self.answer.ljust(90, b"\0")
+
+
+class Answers:
+    """Answers each kind of inquiry, and remembers what was asked."""
+
+    def __init__(self, **by_keyword: bytes) -> None:
+        self.by_keyword: Mapping[str, bytes] = {"NEEDPIN": ADMIN_PIN} | by_keyword
+        self.asked: list[str] = []
+
+    async def __call__(self, question: Inquire) -> bytes:
+        self.asked.append(question.keyword.decode())
+        answer = self.by_keyword[self.asked[-1]]
+        return answer.ljust(90, b"\0") if self.asked[-1] == "NEEDPIN" else answer
 
 
 async def fails(
