@@ -45,6 +45,14 @@ class Bed:
 @asynccontextmanager
 async def bed(home: Path, *tokens: Token, deny_admin: bool = False) -> AsyncIterator[Bed]:
     provider = FakeProvider("fakes", **{f"t{n}": token for n, token in enumerate(tokens)})
+    async with bed_of(home, provider, deny_admin=deny_admin) as b:
+        yield b
+
+
+@asynccontextmanager
+async def bed_of(
+    home: Path, provider: FakeProvider, deny_admin: bool = False
+) -> AsyncIterator[Bed]:
     config = Config(home, deny_admin=deny_admin)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
