@@ -96,7 +96,10 @@ async def obtained(
             yield None
     else:
         async with asked(conversation, await _prompt(card, request), request) as pin:
-            yield pin
+            try:
+                yield pin
+            finally:
+                card.settle_soon()
 
 
 @asynccontextmanager
@@ -156,10 +159,13 @@ def with_tries(text: str, request: PinRequest) -> str:
 
 
 async def _card_block(card: Card, request: PinRequest) -> list[tuple[str, str]]:
+    """The counter is read, and shown, where each signature is confirmed: there it has a meaning."""
     wanted = {Attribute.DISP_NAME}
-    if request.ref is PinRef.PW1_81:
+    known = card.token.remembered(wanted)
+    if request.ref is PinRef.PW1_81 and request.each_time:
         wanted.add(Attribute.SIG_COUNTER)
-    values = await card.call(card.token.attributes, wanted)
+    missing = wanted - known.keys()
+    values = {**known, **(await card.call(card.token.attributes, missing) if missing else {})}
     holder = _holder(values.get(Attribute.DISP_NAME, b""))
     block = [("Number", card.info.display_serial), ("Holder", holder)]
     if Attribute.SIG_COUNTER in values:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from backends.token import Key, Provider, Token, TokenInfo, Use
-from scd.card import same_serial
+from scd.card import ViewMaker, same_serial
+from scd.cardmemory import CardMemory
 from scd.choices import TokenOptions
 from scd.config import Config
 from scd.keygrip import keygrip
@@ -20,7 +21,8 @@ def make_providers(config: Config) -> list[Provider]:
     if "openpgp" not in config.disable_application:
         from backends.openpgp.provider import PCSCProvider
 
-        providers.append(PCSCProvider(reader_port=config.reader_port))
+        memory = CardMemory(config.homedir / "anyscd-cards")
+        providers.append(PCSCProvider(config.reader_port, memory))
     if "pkcs11" not in config.disable_application:
         providers += _modules(config)
     return providers
@@ -44,15 +46,15 @@ def _modules(config: Config) -> Iterable[Provider]:
         yield provider
 
 
-def view_maker(config: Config) -> Callable[[Token], View]:
+def view_maker(config: Config) -> ViewMaker:
     """What reads a token's keys into a view, with the configured slots and remembered times."""
     times = KeyTimes(config.homedir / "anyscd-keytimes")
 
-    def make_view(token: Token) -> View:
+    def make_view(token: Token, thorough: bool) -> View:
+        keys = token.keys(thorough=thorough)
         if token.info.app == "openpgp":
-            return native_view(token.keys())
-        choice = _chooser(token.info, config.tokens)
-        return token_view(token.keys(), choice, times.created)
+            return native_view(keys)
+        return token_view(keys, _chooser(token.info, config.tokens), times.created)
 
     return make_view
 

@@ -20,13 +20,16 @@ class Shared:
     """What all sessions use.
 
     ``socket_name``: where further clients connect, None without a socket.
-    ``synopses``: of all commands, by keyword.  ``lock``: that of LOCK; sessions own it.
+    ``synopses``: of all commands, by keyword.
+    ``knows_touch``: a client has used what GnuPG 2.3 brought, as touch switches are.
+    ``lock``: that of LOCK; sessions own it.
     """
 
     config: Config
     registry: Registry
     socket_name: str | None
     synopses: Mapping[str, str]
+    knows_touch: bool = False
     sessions: set[Session] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 

@@ -58,6 +58,13 @@ def _point(point: bytes, curve: Curve) -> bytes:
     return point
 
 
+def is_of(public: PublicKey, algorithm: Algorithm | None) -> bool:
+    """Whether the key is one that a slot with these attributes holds."""
+    if isinstance(public, RSAPublicKey):
+        return isinstance(algorithm, RSAAlgorithm) and algorithm.nbits == public.n.bit_length()
+    return isinstance(algorithm, ECAlgorithm) and algorithm.curve == public.curve
+
+
 def encode_oid(dotted: str) -> bytes:
     """The content of a DER OBJECT IDENTIFIER, without tag and length."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))

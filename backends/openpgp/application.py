@@ -9,7 +9,7 @@ import logging
 
 from backends.errors import Broken, HardwareFailure, NotFound, Removed, Terminated
 from backends.openpgp import tlv
-from backends.openpgp.algorithms import parse_algorithm, parse_public_key
+from backends.openpgp.algorithms import is_of, parse_algorithm, parse_public_key
 from backends.openpgp.apdu import ANY_LENGTH, SHORT_ANSWER, Command
 from backends.openpgp.data_objects import (
     AID,
@@ -18,11 +18,13 @@ from backends.openpgp.data_objects import (
     LONG,
     ExtendedCapabilities,
     HistoricalBytes,
-    PWStatus,
     flatten,
+    has_button,
     key_states,
+    split,
 )
 from backends.openpgp.link import Link
+from backends.openpgp.memory import Memory
 from backends.openpgp.objects import Objects
 from backends.openpgp.pins import Pins
 from backends.openpgp.session import Session
@@ -44,12 +46,15 @@ _TELLING = frozenset({DO.APPLICATION, DO.PW_STATUS, DO.CARDHOLDER, DO.SECURITY_S
 class Application:
     """All methods but :meth:`open` are called within an operation of ``session``."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, memory: Memory) -> None:
         self.session = Session(link, self._select, self._is_selected)
         self.objects = Objects(self._get_data)
         self.pins = Pins(self.session, self.objects)
         self.aid: AID | None = None
         self.terminated = False
+        #: Whether the card has a button; None while it has not been asked.
+        self.button: bool | None = None
+        self._memory = memory
         self._keys_seen: tuple[bytes | None, ...] = ()
         self._public: dict[Slot, PublicKey | None] = {}
 
@@ -68,16 +73,42 @@ class Application:
     def historical(self) -> HistoricalBytes:
         return HistoricalBytes.parse(self.objects.get(DO.HISTORICAL_BYTES) or b"")
 
+    def has_button(self) -> bool:
+        """Asks a card that keeps its features out of 6E for them."""
+        if self.button is None:
+            self.button = has_button(self.objects.get(DO.GENERAL_FEATURES) or b"")
+        return self.button
+
+    def _button_in_6e(self) -> bool | None:
+        features = self.objects.in_parent(DO.GENERAL_FEATURES)
+        if features is not None:
+            return has_button(features)
+        return True if self.objects.in_parent(DO.UIF_SIG) is not None else None
+
     def algorithm(self, slot: Slot) -> Algorithm | None:
         return parse_algorithm(self.objects.get(slot.algorithm) or b"")
 
     def public_key(self, slot: Slot) -> PublicKey | None:
-        """Read once; not at all from a slot that the card itself calls empty (DO DE)."""
+        """Read once, or not at all if it was in an earlier time."""
         if slot not in self._public:
-            states = key_states(self.objects.in_parent(DO.KEY_INFORMATION) or b"")
-            empty = states.get(slot.number) == 0
-            self._public[slot] = None if empty else self._read_public_key(slot)
+            self._public[slot] = self._recall(slot) or self._read_public_key(slot)
         return self._public[slot]
+
+    def holds_key(self, slot: Slot) -> bool | None:
+        """What the card's records tell: DO DE, or else whether there is a fingerprint or a time.
+        None: they tell of no key; one that was made by raw commands may be there all the same."""
+        states = key_states(self.objects.in_parent(DO.KEY_INFORMATION) or b"")
+        if slot.number in states:
+            return states[slot.number] != 0
+        return any(self.fingerprint(slot)) or bool(self.created(slot)) or None
+
+    def fingerprint(self, slot: Slot) -> bytes:
+        """20 bytes; zeros where there is none."""
+        return split(self.objects.get(DO.FINGERPRINTS) or b"", 20)[slot.number - 1]
+
+    def created(self, slot: Slot) -> int:
+        """Seconds since the epoch; 0 where the card does not tell."""
+        return int.from_bytes(split(self.objects.get(DO.KEY_TIMES) or b"", 4)[slot.number - 1])
 
     def certificate(self, slot: Slot) -> bytes | None:
         """DO 7F21; in versions before 3 the only one is that of the authentication key."""
@@ -117,9 +148,10 @@ class Application:
         self.session.channel.chaining = historical.command_chaining
         self.pins.version = self.aid.version
         self.pins.has_kdf = self.capabilities().has_kdf
+        self.button = self._button_in_6e()
         inside = flatten(DO.APPLICATION, self.objects.get(DO.APPLICATION) or b"")
         if DO.PW_STATUS in inside:
-            self.pins.status = PWStatus.parse(inside[DO.PW_STATUS])
+            self.pins.see_status(inside[DO.PW_STATUS])
         else:
             self.pins.read_status()
         seen = tuple(self.objects.in_parent(do) for do in KEY_OBJECTS)
@@ -147,6 +179,14 @@ class Application:
         # Cards have many words for "not there", and some for "not now": 6A88, 6A83, 6982...
         return None
 
+    def _recall(self, slot: Slot) -> PublicKey | None:
+        """A remembered key, if all that the card shows of its own key fits it."""
+        fingerprint = self.fingerprint(slot)
+        if not any(fingerprint):
+            return None
+        public = self._memory.public_key(fingerprint, self.created(slot), slot.use)
+        return public if public and is_of(public, self.algorithm(slot)) else None
+
     def _read_public_key(self, slot: Slot) -> PublicKey | None:
         algorithm = self.algorithm(slot)
         long = isinstance(algorithm, RSAAlgorithm) and self.session.channel.extended
@@ -158,10 +198,12 @@ class Application:
             log.debug("%s: no key: %s", slot.ref, to_error(response.sw))
             return None
         try:
-            return parse_public_key(response.data, algorithm)
+            public = parse_public_key(response.data, algorithm)
         except Broken as exc:
             log.warning("%s: left out: %s", slot.ref, exc)
             return None
+        self._memory.keep_public_key(self.fingerprint(slot), self.created(slot), slot.use, public)
+        return public
 
     def _select_certificate(self, occurrence: int) -> bool:
         """SELECT DATA.  YubiKeys from 5.2 to 5.4.3 want a length before the standard data."""

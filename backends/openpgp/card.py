@@ -19,9 +19,10 @@ from backends.errors import (
 from backends.openpgp import operations, tlv
 from backends.openpgp.apdu import Command
 from backends.openpgp.application import Application
-from backends.openpgp.data_objects import ATTRIBUTES, DO, LENGTHS, split
+from backends.openpgp.data_objects import ATTRIBUTES, LENGTHS
 from backends.openpgp.description import describe, describe_terminated
 from backends.openpgp.link import Link
+from backends.openpgp.memory import Memory, NoMemory
 from backends.openpgp.pins import Pin
 from backends.openpgp.slots import BY_REF, SLOTS, Slot
 from backends.token import Algorithm, Attribute, Key, PinRef, PinRequest, TokenInfo
@@ -34,15 +35,17 @@ _MAX_CHALLENGE = 254
 #: GET DATA, its odd twin, GET RESPONSE, GET CHALLENGE: raw APDUs that leave a card as it was.
 _HARMLESS = frozenset({0xCA, 0xCB, 0xC0, _GET_CHALLENGE})
 _DER_SEQUENCE = 0x30
+_TOUCH_SWITCHES = (Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3)
 
 
-def open_card(link: Link) -> OpenPGPCard | None:
+def open_card(link: Link, memory: Memory | None = None) -> OpenPGPCard | None:
     """The card at the end of ``link``; None, with the link closed, if it is no OpenPGP card.
 
     A terminated card is opened too, so that it can be activated by raw APDUs; until it is found
     by the provider again, all else raises Terminated or Removed.
     """
-    application = Application(link)
+    memory = memory or NoMemory()
+    application = Application(link, memory)
     try:
         application.open()
         info = application.session.run(lambda: describe(application))
@@ -55,14 +58,15 @@ def open_card(link: Link) -> OpenPGPCard | None:
     except TokenError:
         link.close()
         raise
-    return OpenPGPCard(application, info)
+    return OpenPGPCard(application, info, memory)
 
 
 class OpenPGPCard:
     """Meets Token and RawCard."""
 
-    def __init__(self, application: Application, info: TokenInfo) -> None:
+    def __init__(self, application: Application, info: TokenInfo, memory: Memory) -> None:
         self._application = application
+        self._memory = memory
         self._session = application.session
         self._pins = application.pins
         self._info = info
@@ -72,7 +76,7 @@ class OpenPGPCard:
         return self._info
 
     def keys(self, *, thorough: bool = False) -> Sequence[Key]:
-        return self._session.run(self._keys)
+        return self._session.run(lambda: self._keys(thorough))
 
     def algorithms(self) -> Sequence[Algorithm | None]:
         return self._session.run(lambda: [self._application.algorithm(slot) for slot in SLOTS])
@@ -81,7 +85,16 @@ class OpenPGPCard:
         return self._session.run(lambda: self._attributes(names))
 
     def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
-        return {}
+        found = {
+            name: self._application.objects.kept(ATTRIBUTES[name])
+            for name in ATTRIBUTES.keys() & names
+        }
+        if Attribute.DISP_NAME in names and found[Attribute.DISP_NAME] is None:
+            found[Attribute.DISP_NAME] = self._memory.holder(self._info.serial)
+        button = self._application.button
+        if Attribute.BUTTON in names and button is not None:
+            found[Attribute.BUTTON] = bytes([button])
+        return {name: value for name, value in found.items() if value is not None}
 
     def certificate(self, ref: str) -> bytes | None:
         slot = _slot(ref)
@@ -119,8 +132,13 @@ class OpenPGPCard:
         answer = self._use(slot, operations.decipher(key.public, ciphertext), pin)
         return operations.parse_deciphered(key.public, answer)
 
+    def settle(self) -> None:
+        if not self._pins.settled:
+            self._session.run(self._pins.settle)
+
     def touch_wanted(self, key: Key) -> bool:
-        return False
+        uif = self._application.objects.kept(_slot(key.ref).uif)
+        return bool(uif and uif[0])
 
     def random(self, n: int) -> bytes:
         capabilities = self._session.run(self._application.capabilities)
@@ -144,6 +162,7 @@ class OpenPGPCard:
         self._session.reset()
 
     def close(self) -> None:
+        self._pins.forget()
         self._session.link.close()
 
     def _use(self, slot: Slot, command: Command, pin: bytearray | None) -> bytes:
@@ -154,6 +173,8 @@ class OpenPGPCard:
         given = bool(pin)
         if given or not self._pins.is_verified(slot.pin):
             self._pins.verify(slot.pin, pin)
+        else:
+            self._pins.settle_for(slot.pin)
         try:
             return self._session.command(command)
         except PinNeeded:
@@ -166,22 +187,26 @@ class OpenPGPCard:
             self._pins.forget(slot.pin)
             raise
 
-    def _keys(self) -> list[Key]:
-        objects = self._application.objects
-        fingerprints = split(objects.get(DO.FINGERPRINTS) or b"", 20)
-        times = split(objects.get(DO.KEY_TIMES) or b"", 4)
-        keys = []
-        for slot, fingerprint, time in zip(SLOTS, fingerprints, times, strict=True):
-            public = self._application.public_key(slot)
-            if public is not None:
-                known = fingerprint if any(fingerprint) else None
-                created = int.from_bytes(time, "big") or None
-                keys.append(Key(slot.ref, slot.use, public, fingerprint=known, created=created))
-        return keys
+    def _keys(self, thorough: bool) -> list[Key]:
+        found = (self._key(slot, thorough) for slot in SLOTS)
+        return [key for key in found if key is not None]
+
+    def _key(self, slot: Slot, thorough: bool) -> Key | None:
+        application = self._application
+        holds_key = application.holds_key(slot)
+        if holds_key is False or (holds_key is None and not thorough):
+            return None
+        public = application.public_key(slot)
+        if public is None:
+            return None
+        fingerprint = application.fingerprint(slot)
+        known = fingerprint if any(fingerprint) else None
+        created = application.created(slot) or None
+        return Key(slot.ref, slot.use, public, fingerprint=known, created=created)
 
     def _attributes(self, names: Collection[Attribute]) -> dict[Attribute, bytes]:
         found = {}
-        for name in names:
+        for name in ATTRIBUTES.keys() & names:
             try:
                 value = self._application.objects.get(ATTRIBUTES[name]) if self._has(name) else None
             except Broken as exc:
@@ -189,6 +214,10 @@ class OpenPGPCard:
                 continue
             if value is not None:
                 found[name] = value[: LENGTHS.get(name)]
+        if Attribute.BUTTON in names:
+            found[Attribute.BUTTON] = bytes([self._application.has_button()])
+        if Attribute.DISP_NAME in found:
+            self._memory.keep_holder(self._info.serial, found[Attribute.DISP_NAME])
         return found
 
     def _has(self, name: Attribute) -> bool:
@@ -199,11 +228,10 @@ class OpenPGPCard:
             Attribute.PRIVATE_DO_2: capabilities.private_dos,
             Attribute.PRIVATE_DO_3: capabilities.private_dos and self.is_verified(PinRef.PW1_82),
             Attribute.PRIVATE_DO_4: capabilities.private_dos and self.is_verified(PinRef.PW3),
-            Attribute.UIF_1: capabilities.button,
-            Attribute.UIF_2: capabilities.button,
-            Attribute.UIF_3: capabilities.button,
             Attribute.KDF: capabilities.kdf,
         }
+        if name in _TOUCH_SWITCHES:
+            return self._application.has_button()
         return conditions.get(name, True)
 
     def _random(self, n: int, most: int) -> bytes:

@@ -271,6 +271,12 @@ class ExtendedCapabilities:
         return bool(self.flags & 0x01)
 
 
+def has_button(features: bytes) -> bool:
+    """DO 7F74: bit 6 of the first byte of object 81."""
+    told = tlv.find(features, 0x81)
+    return bool(told and told[0] & 0x20)
+
+
 def key_states(data: bytes) -> dict[int, int]:
     """DO DE: key number (1 to 3) to 0 no key, 1 generated on the card, 2 imported."""
     return dict(zip(data[0::2], data[1::2], strict=False))

@@ -6,6 +6,7 @@ Changing and resetting them is not here.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 
 from backends.errors import BadPin, Broken, NotSupported, PinBlocked, PinNeeded, TokenError
@@ -43,6 +44,9 @@ _CHV2 = _Kind(0x82, 6, 1)
 _OTHER_PW1 = {PinRef.PW1_81: PinRef.PW1_82, PinRef.PW1_82: PinRef.PW1_81}
 #: Wrong length or wrong data: the card refused the PIN without comparing it.
 _NOT_COMPARED = (SW.WRONG_LENGTH, SW.WRONG_DATA)
+#: Seconds for which the tries that came with the selection may go into one prompt, which itself
+#: stands for longer than that.
+_RECENT = 10.0
 
 
 class Pin:
@@ -66,6 +70,8 @@ class Pins:
         self._session = session
         self._objects = objects
         self._verified: set[PinRef] = set()
+        self._put_off: tuple[PinRef, bytearray] | None = None
+        self._seen_at: float | None = None
         #: Set once the application is known: its version, and whether it can have a KDF-DO.
         self.version = 0
         self.has_kdf = False
@@ -73,7 +79,9 @@ class Pins:
 
     def is_verified(self, ref: PinRef) -> bool:
         """Whether the next operation with that PIN can do without it."""
-        return ref in self._verified and not (ref is PinRef.PW1_81 and self.forced)
+        if ref is PinRef.PW1_81 and self.forced:
+            return False
+        return ref in self._verified or (self._put_off is not None and self._put_off[0] is ref)
 
     @property
     def forced(self) -> bool:
@@ -83,6 +91,12 @@ class Pins:
     def forget(self, *refs: PinRef) -> None:
         """Those, or all if none is named, must be verified again."""
         self._verified.difference_update(refs or _KINDS)
+        self._drop_put_off()
+
+    def see_status(self, data: bytes) -> None:
+        """DO C4 as it came along with the selection of the application."""
+        self.status = PWStatus.parse(data)
+        self._seen_at = time.monotonic()
 
     def read_status(self) -> PWStatus:
         """DO C4, afresh (one APDU), within an operation."""
@@ -94,7 +108,7 @@ class Pins:
 
     def request(self, ref: PinRef) -> PinRequest:
         """What to ask for.  Raises PinBlocked."""
-        kind, status = self._kind(ref), self.read_status()
+        kind, status = self._kind(ref), self._recent_status() or self.read_status()
         if status.tries[kind.position] == 0:
             raise PinBlocked("no tries are left for this PIN")
         return PinRequest(
@@ -102,14 +116,22 @@ class Pins:
             tries_left=status.tries[kind.position],
             min_length=kind.min_length,
             max_length=status.max_lengths[kind.position],
+            each_time=ref is PinRef.PW1_81 and self.forced,
         )
+
+    def _recent_status(self) -> PWStatus | None:
+        """What came with the selection, if that was just now; once only."""
+        seen_at, self._seen_at = self._seen_at, None
+        recent = seen_at is not None and time.monotonic() - seen_at < _RECENT
+        return self.status if recent else None
 
     def verify(self, ref: PinRef, pin: Pin) -> None:
         """VERIFY within an operation.  Raises PinNeeded if the PIN was taken already.
 
         PW1 is one PIN with two uses.  Unless each signature is to be confirmed, the other use is
         opened with it, so that people are asked once for signing, decryption and ssh; the PIN was
-        just found right, so no try is at stake.
+        just found right, so no try is at stake.  As a VERIFY is slow, that is put off until
+        :meth:`settle`.
         """
         if not pin:
             raise PinNeeded("the PIN is not, or no longer, verified")
@@ -121,10 +143,37 @@ class Pins:
         secret = kdf.derive(ref, value) if kdf else bytearray(value)
         try:
             self._verify(ref, secret)
-            if self.version >= _VERSION_2 and not self.forced:
-                self._verify_other_use(ref, secret)
+            other = _OTHER_PW1.get(ref)
+            if other and other not in self._verified and not self.forced and not self._is_version_1:
+                self._put_off = other, bytearray(secret)
         finally:
             wipe(secret)
+
+    def settle(self) -> None:
+        """Send the VERIFY that was put off, if there is one; within an operation."""
+        if self._put_off is None:
+            return
+        self._session.prove()
+        other, secret = self._put_off
+        try:
+            if self._send(other, secret).sw == SW.OK:
+                self._verified.add(other)
+        finally:
+            self._drop_put_off()
+
+    def settle_for(self, ref: PinRef) -> None:
+        """The same, if an operation with that PIN is to follow."""
+        if self._put_off is not None and self._put_off[0] is ref:
+            self.settle()
+
+    @property
+    def settled(self) -> bool:
+        return self._put_off is None
+
+    def _drop_put_off(self) -> None:
+        if self._put_off is not None:
+            wipe(self._put_off[1])
+            self._put_off = None
 
     def _verify(self, ref: PinRef, secret: bytearray) -> None:
         self.forget(ref)
@@ -133,12 +182,8 @@ class Pins:
             raise self._refusal(ref, response.sw)
         self._verified.add(ref)
 
-    def _verify_other_use(self, ref: PinRef, secret: bytearray) -> None:
-        other = _OTHER_PW1.get(ref)
-        if other and other not in self._verified and self._send(other, secret).sw == SW.OK:
-            self._verified.add(other)
-
     def _send(self, ref: PinRef, secret: bytearray) -> Response:
+        self._seen_at = None
         command = bytearray((0, _VERIFY, 0, self._kind(ref).p2, len(secret))) + secret
         try:
             return Response.parse(self._session.transmit(command))
@@ -164,8 +209,12 @@ class Pins:
         if not kind.min_length <= len(value) <= longest:
             raise BadPin(f"a PIN has {kind.min_length} to {longest} bytes")
 
+    @property
+    def _is_version_1(self) -> bool:
+        return 0 < self.version < _VERSION_2
+
     def _kind(self, ref: PinRef) -> _Kind:
-        if ref is PinRef.PW1_82 and 0 < self.version < _VERSION_2:
+        if ref is PinRef.PW1_82 and self._is_version_1:
             return _CHV2
         if ref not in _KINDS:
             raise NotSupported(f"an OpenPGP card has no PIN {ref.value}")

@@ -11,6 +11,7 @@ from backends.openpgp.link import LinkLost
 from backends.token import Place, Token
 
 if TYPE_CHECKING:
+    from backends.openpgp.memory import Memory
     from backends.openpgp.pcsc import Context, ReaderState
 
 #: A reader that comes between the look at the list and the wait is missed by older services;
@@ -21,14 +22,15 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class PCSCProvider:
-    """``reader_port``: serve only readers whose name contains it.
+    """``reader_port``: serve only readers whose name contains it.  ``memory``: of earlier times.
 
     PC/SC itself is loaded by the first call, not by the import.  ``wait_for_change`` may be
     called in a thread of its own at the same time as the rest.
     """
 
-    def __init__(self, reader_port: str | None = None) -> None:
+    def __init__(self, reader_port: str | None = None, memory: Memory | None = None) -> None:
         self._reader_port = reader_port
+        self._memory = memory
         self._looking: Context | None = None
         self._watch = _Watch()
 
@@ -51,7 +53,7 @@ class PCSCProvider:
     def open(self, place: Place) -> Token | None:
         from backends.openpgp import card, pcsc
 
-        return card.open_card(pcsc.PCSCLink(place.name))
+        return card.open_card(pcsc.PCSCLink(place.name), self._memory)
 
     def wait_for_change(self) -> bool:
         return self._watch.wait()

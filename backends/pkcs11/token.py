@@ -150,6 +150,9 @@ class PKCS11Token:
             self._keys = None  # More may be seen after the login.
         return self._bytes(request)
 
+    def settle(self) -> None:
+        """Nothing is ever put off."""
+
     def touch_wanted(self, key: Key) -> bool:
         return False  # PKCS#11 has no word for it.
 

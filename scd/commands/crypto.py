@@ -11,6 +11,7 @@ from assuan.server import Handler
 from backends.token import Key, Use
 from scd import digest
 from scd.card import Card
+from scd.challenge import challenge, is_answer
 from scd.pin import with_pin
 from scd.session import Session, is_hex
 from scd.view import CardKey
@@ -46,15 +47,34 @@ async def pksign(session: Session, args: bytes) -> None:
 
 
 async def pkauth(session: Session, args: bytes) -> None:
-    await _sign(session, Options(args).rest, None, auth=True)
+    options = Options(args)
+    if options.has("--challenge-response"):
+        await _prove(session, options.rest)
+    else:
+        await _sign(session, options.rest, None, auth=True)
+
+
+async def _prove(session: Session, name: bytes) -> None:
+    """Have the key sign what nobody knew before, and tell no more than that it did."""
+    session.data = b""
+    card, key = await _signing_key(session, name, Use.AUTHENTICATE)
+    tbs = challenge(key.key.public)
+    signature = await _use(session, card, key, card.token.sign, tbs)
+    if not is_answer(key.key.public, tbs, signature):
+        raise AssuanError(Code.BAD_SIGNATURE)
+
+
+async def _signing_key(session: Session, name: bytes, use: Use) -> tuple[Card, CardKey]:
+    card, key = await session.find_key(name.decode("ascii", "replace"), use)
+    if not key.key.use & (Use.SIGN | Use.AUTHENTICATE):
+        raise AssuanError(Code.WRONG_KEY_USAGE)
+    return card, key
 
 
 async def _sign(session: Session, name: bytes, hash_name: str | None, *, auth: bool) -> None:
     _require_data(session)
     use = Use.AUTHENTICATE if auth else Use.SIGN
-    card, key = await session.find_key(name.decode("ascii", "replace"), use)
-    if not key.key.use & (Use.SIGN | Use.AUTHENTICATE):
-        raise AssuanError(Code.WRONG_KEY_USAGE)
+    card, key = await _signing_key(session, name, use)
     tbs = digest.normalise(key.key.public, session.data, hash_name, auth=auth)
     signature = await _use(session, card, key, card.token.sign, tbs)
     await session.conversation.data(signature)
@@ -126,9 +146,12 @@ raw signature is returned as data.  Asks for the PIN by
     ),
     "PKAUTH": Handler(
         pkauth,
-        """PKAUTH <keygrip>|<keyref>
+        """PKAUTH [--challenge-response] <keygrip>|<keyref>
 
-Sign the data of SETDATA for authentication, as SSH wants it.""",
+Sign the data of SETDATA for authentication, as SSH wants it.  With
+--challenge-response random data are signed instead, the signature is
+verified, and nothing is returned; that takes an RSA key, or the Python
+package cryptography.""",
     ),
     "PKDECRYPT": Handler(
         pkdecrypt,

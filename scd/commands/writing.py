@@ -27,6 +27,7 @@ _READ_ONLY = {
     Attribute.CA_FPR,
     Attribute.CHV_STATUS,
     Attribute.SIG_COUNTER,
+    Attribute.BUTTON,
     Attribute.KEY_STATUS,
     Attribute.ALGORITHM_INFORMATION,
 }
@@ -55,21 +56,23 @@ async def setattr_(session: Session, args: bytes) -> None:
     name, _, text = options.rest.partition(b" ")
     card = await session.current()
     writable(card)
-    make = _change_named(card, name.decode("ascii", "replace").upper())
+    make = _CHANGES.get(name.decode("ascii", "replace").upper())
+    if make is None:
+        raise AssuanError(Code.INV_NAME)
     if options.has("--inquire"):
         wanted = make(await _inquired(session, "VALUE"))
     else:
         wanted = make(unescape(text.lstrip(b" \t")))
     async with card.lane:
+        if isinstance(wanted, SetAttribute) and wanted.attribute in _SWITCHES:
+            await _require_button(card)
         await change(session, card, wanted)
 
 
-def _change_named(card: Card, name: str) -> Callable[[bytes], Change]:
-    if name not in _CHANGES:
-        raise AssuanError(Code.INV_NAME)
-    if name in {switch.value for switch in _SWITCHES} and not card.info.capabilities.button:
+async def _require_button(card: Card) -> None:
+    known = await card.call(card.token.attributes, {Attribute.BUTTON})
+    if not any(known.get(Attribute.BUTTON, bytes([card.info.capabilities.button]))):
         raise AssuanError(Code.INV_OBJ, "the card has no button")
-    return _CHANGES[name]
 
 
 async def _inquired(session: Session, keyword: str) -> bytes:

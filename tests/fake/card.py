@@ -96,7 +96,8 @@ class FakeCard:
     def attributes(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
         tries = [self.pins.tries[ref] for ref in (PinRef.PW1_81, PinRef.RC, PinRef.PW3)]
         status = bytes([1, 64, 64, 64, *tries])
-        told = {Attribute.CHV_STATUS: status} | self.data
+        button = bytes([self.info.capabilities.button])
+        told = {Attribute.CHV_STATUS: status, Attribute.BUTTON: button} | self.data
         return {name: told[name] for name in names if name in told}
 
     def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
@@ -115,6 +116,9 @@ class FakeCard:
     def decrypt(self, key: Key, ciphertext: bytes, pin: bytearray | None) -> bytes:
         self._authorize(_pin_of(key), pin)
         return soft.agree(self._private(key.ref), ciphertext)
+
+    def settle(self) -> None:
+        """Nothing is ever put off."""
 
     def touch_wanted(self, key: Key) -> bool:
         return self.touch

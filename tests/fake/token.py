@@ -116,6 +116,9 @@ class FakeToken:
     def forget_pin(self, ref: PinRef) -> None:
         self.pins.verified.discard(ref)
 
+    def settle(self) -> None:
+        """Nothing is ever put off."""
+
     def touch_wanted(self, key: Key) -> bool:
         return False
 

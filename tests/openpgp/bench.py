@@ -24,7 +24,7 @@ class Bench:
         self.card: OpenPGPCard = card
 
     def key(self, ref: str) -> Key:
-        keys = self.card.keys()
+        keys = self.card.keys(thorough=True)
         return next(key for key in keys if key.ref == ref)
 
     def use(self, ref: str, pin: bytes | None = None) -> None:

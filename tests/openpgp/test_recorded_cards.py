@@ -148,9 +148,11 @@ def test_nothing_that_stays_is_asked_twice(name: str) -> None:
     ("name", "reads"),
     [("canokey-empty.apdu", 0), ("smartpgp-empty.apdu", 3), ("ykneo-empty.apdu", 3)],
 )
-def test_slots_that_the_card_calls_empty_are_not_read(name: str, reads: int) -> None:
+def test_slots_that_tell_of_no_key_are_read_only_by_a_thorough_look(name: str, reads: int) -> None:
     card, link = opened(name)
-    assert card.keys() == card.keys() == []
+    assert card.keys() == []
+    assert not [apdu for apdu in link.sent if apdu[1] == 0x47]
+    assert card.keys(thorough=True) == card.keys(thorough=True) == []
     assert len([apdu for apdu in link.sent if apdu[1] == 0x47]) == reads
 
 
