@@ -21,6 +21,7 @@ from scd.view import SLOT_USES, CardKey, View, slot_algorithm
 Line = tuple[str, bytes]
 
 _TOUCH_SWITCHES = frozenset({Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3})
+_TOUCH = _TOUCH_SWITCHES | {Attribute.BUTTON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ async def read_facts(
 ) -> Facts:
     """Everything that the rows need.  The caller holds the card's lane.  Raises TokenError.
 
-    ``sparing``: of the touch switches only what is known anyhow.  They belong into DO 6E, but
-    some cards tell them one by one.
+    ``sparing``: of buttons and touch switches only what is known anyhow.  They belong into DO 6E,
+    but some cards tell them one by one.
     """
     rows = tuple(rows)
     needs = frozenset[Attribute]().union(*(row.needs for row in rows))
@@ -76,9 +77,9 @@ async def read_facts(
     keys = await card.view_in_lane() if view or not card.native else None
     values: Mapping[Attribute, bytes]
     if card.native:
-        wanted = needs - _TOUCH_SWITCHES if sparing else needs
+        wanted = needs - _TOUCH if sparing else needs
         values = await card.call(card.token.attributes, wanted) if wanted else {}
-        values = {**card.token.remembered(needs & _TOUCH_SWITCHES), **values}
+        values = {**card.token.remembered(needs & _TOUCH), **values}
         found = tuple(await card.call(card.token.algorithms)) if algorithms else ()
     else:
         assert keys is not None

@@ -7,7 +7,7 @@ between bars, then text in which %0A is a new line and 0x1E and 0x1F mark an ali
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -104,12 +104,16 @@ async def obtained(
 
 @asynccontextmanager
 async def at_pinpad(conversation: Conversation, text: str) -> AsyncIterator[None]:
-    """Have the client tell that PINs are to be entered at the reader, as long as this lasts."""
+    """Show that the pinpad is waiting.  gpg-agent leaves the message on the screen until it is told
+    to take it away, whatever became of the PIN; what became of it is what matters then."""
     await conversation.inquire("POPUPPINPADPROMPT", text, limit=0)
     try:
         yield
-    finally:
-        await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
+    except Exception:
+        with suppress(AssuanError):
+            await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
+        raise
+    await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
 
 
 @asynccontextmanager

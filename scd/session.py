@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import trio
+
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
 from backends.token import Use
@@ -21,7 +23,8 @@ class Shared:
 
     ``socket_name``: where further clients connect, None without a socket.
     ``synopses``: of all commands, by keyword.
-    ``knows_touch``: a client has used what GnuPG 2.3 brought, as touch switches are.
+    ``modern``: whether the clients are of GnuPG 2.3 or later; None while that is not known.
+    ``agent_asked``: set once that is as known as it will be; None if nobody is asked.
     ``lock``: that of LOCK; sessions own it.
     """
 
@@ -29,7 +32,8 @@ class Shared:
     registry: Registry
     socket_name: str | None
     synopses: Mapping[str, str]
-    knows_touch: bool = False
+    modern: bool | None = None
+    agent_asked: trio.Event | None = None
     sessions: set[Session] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 

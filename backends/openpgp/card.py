@@ -208,7 +208,7 @@ class OpenPGPCard:
         found = {}
         for name in ATTRIBUTES.keys() & names:
             try:
-                value = self._application.objects.get(ATTRIBUTES[name]) if self._has(name) else None
+                value = self._attribute(name) if self._has(name) else None
             except Broken as exc:
                 log.warning("%s: left out: %s", name.value, exc)
                 continue
@@ -219,6 +219,10 @@ class OpenPGPCard:
         if Attribute.DISP_NAME in found:
             self._memory.keep_holder(self._info.serial, found[Attribute.DISP_NAME])
         return found
+
+    def _attribute(self, name: Attribute) -> bytes | None:
+        recent = self._pins.take_recent() if name is Attribute.CHV_STATUS else None
+        return recent or self._application.objects.get(ATTRIBUTES[name])
 
     def _has(self, name: Attribute) -> bool:
         """Whether it makes sense to ask the card: what it cannot have costs no APDU."""

@@ -44,9 +44,9 @@ _CHV2 = _Kind(0x82, 6, 1)
 _OTHER_PW1 = {PinRef.PW1_81: PinRef.PW1_82, PinRef.PW1_82: PinRef.PW1_81}
 #: Wrong length or wrong data: the card refused the PIN without comparing it.
 _NOT_COMPARED = (SW.WRONG_LENGTH, SW.WRONG_DATA)
-#: Seconds for which the tries that came with the selection may go into one prompt, which itself
-#: stands for longer than that.
-_RECENT = 10.0
+#: Seconds for which the tries that came with the selection may be told once: it was the present
+#: command that selected, or the one before it, so nothing is gained by reading them twice.
+_RECENT = 3.0
 
 
 class Pin:
@@ -71,7 +71,7 @@ class Pins:
         self._objects = objects
         self._verified: set[PinRef] = set()
         self._put_off: tuple[PinRef, bytearray] | None = None
-        self._seen_at: float | None = None
+        self._seen: tuple[float, bytes] | None = None
         #: Set once the application is known: its version, and whether it can have a KDF-DO.
         self.version = 0
         self.has_kdf = False
@@ -96,11 +96,17 @@ class Pins:
     def see_status(self, data: bytes) -> None:
         """DO C4 as it came along with the selection of the application."""
         self.status = PWStatus.parse(data)
-        self._seen_at = time.monotonic()
+        self._seen = time.monotonic(), data
+
+    def take_recent(self) -> bytes | None:
+        """DO C4 if it came with the selection just now, and was not taken yet."""
+        seen, self._seen = self._seen, None
+        return seen[1] if seen and time.monotonic() - seen[0] < _RECENT else None
 
     def read_status(self) -> PWStatus:
-        """DO C4, afresh (one APDU), within an operation."""
-        data = self._objects.get(DO.PW_STATUS)
+        """DO C4, afresh (one APDU, unless it came with the selection just now), within an
+        operation."""
+        data = self.take_recent() or self._objects.get(DO.PW_STATUS)
         if data is None:
             raise Broken("the card has no PW status bytes")
         self.status = PWStatus.parse(data)
@@ -108,7 +114,7 @@ class Pins:
 
     def request(self, ref: PinRef) -> PinRequest:
         """What to ask for.  Raises PinBlocked."""
-        kind, status = self._kind(ref), self._recent_status() or self.read_status()
+        kind, status = self._kind(ref), self.read_status()
         if status.tries[kind.position] == 0:
             raise PinBlocked("no tries are left for this PIN")
         return PinRequest(
@@ -118,12 +124,6 @@ class Pins:
             max_length=status.max_lengths[kind.position],
             each_time=ref is PinRef.PW1_81 and self.forced,
         )
-
-    def _recent_status(self) -> PWStatus | None:
-        """What came with the selection, if that was just now; once only."""
-        seen_at, self._seen_at = self._seen_at, None
-        recent = seen_at is not None and time.monotonic() - seen_at < _RECENT
-        return self.status if recent else None
 
     def verify(self, ref: PinRef, pin: Pin) -> None:
         """VERIFY within an operation.  Raises PinNeeded if the PIN was taken already.
@@ -183,7 +183,7 @@ class Pins:
         self._verified.add(ref)
 
     def _send(self, ref: PinRef, secret: bytearray) -> Response:
-        self._seen_at = None
+        self._seen = None
         command = bytearray((0, _VERIFY, 0, self._kind(ref).p2, len(secret))) + secret
         try:
             return Response.parse(self._session.transmit(command))

@@ -18,7 +18,6 @@ async def serialno(session: Session, args: bytes) -> None:
     demand = options.value("--demand")
     if demand == b"":
         raise AssuanError(Code.ASS_PARAMETER, "missing value for option")
-    session.shared.knows_touch |= options.has("--all")
     application = options.rest.decode("ascii", "replace").lower()
     if demand is not None:
         card = await _demanded(session, demand.decode("ascii", "replace"))
@@ -73,7 +72,6 @@ async def switchcard(session: Session, args: bytes) -> None:
 
 
 async def switchapp(session: Session, args: bytes) -> None:
-    session.shared.knows_touch = True
     application = Options(args).rest.decode("ascii", "replace").lower()
     if application and application not in _APPLICATIONS:
         raise AssuanError(Code.NOT_FOUND)

@@ -27,8 +27,8 @@ async def learn(session: Session, args: bytes) -> None:
         if not options.has("--force"):
             await session.conversation.inquire("KNOWNCARDP", card.serial, limit=0)
     rows = attributes.learn_rows(identity=identity)
+    sparing = await _is_old(session)
     async with card.lane:
-        sparing = not session.shared.knows_touch
         facts = await attributes.read_facts(card, rows, view=True, sparing=sparing)
     for row in rows:
         for keyword, text in row.lines(facts):
@@ -38,6 +38,13 @@ async def learn(session: Session, args: bytes) -> None:
         await session.conversation.status(*attributes.keypairinfo(key))
         if key.key.certificate:
             await session.conversation.status(*attributes.certinfo(key))
+
+
+async def _is_old(session: Session) -> bool:
+    """Whether the client is of GnuPG 2.2, which shows no touch switches."""
+    if session.shared.agent_asked is not None:
+        await session.shared.agent_asked.wait()
+    return session.shared.modern is False
 
 
 async def readkey(session: Session, args: bytes) -> None:
@@ -121,7 +128,6 @@ _CAPABILITIES = {b"sign": Use.SIGN, b"encr": Use.DECRYPT, b"auth": Use.AUTHENTIC
 
 
 async def keyinfo(session: Session, args: bytes) -> None:
-    session.shared.knows_touch = True
     options = Options(args)
     capability = options.value("--list")
     if capability is not None:

@@ -137,13 +137,7 @@ def test_answers_agree(title: str, reader: VirtualReader, tmp_path: Path) -> Non
 
 
 def prepare(daemon: Daemon, act: Act) -> None:
-    """Bring the daemon to where the recorded scdaemon was.
-
-    The recorded card shows its touch switches in DO 6E, where they cost nothing.  Ours does not; so
-    the daemon has to know that the client is one that knows of them.
-    """
-    if not act.old:
-        daemon.ask("KEYINFO --list")
+    """Bring the daemon to where the recorded scdaemon was."""
     if act.known:
         serial = daemon.ask("SERIALNO --all")[0].split()[-1].decode()
         if act.warm:
