@@ -34,6 +34,8 @@ _USES = {
 }
 _BY_USER = (Attribute.PRIVATE_DO_1, Attribute.PRIVATE_DO_3)
 
+_CA_FINGERPRINTS = (Attribute.CA_FPR_1, Attribute.CA_FPR_2, Attribute.CA_FPR_3)
+
 #: Longest values; of others, what any data object may have.
 _LIMITS = {Attribute.DISP_NAME: 39, Attribute.DISP_LANG: 8, Attribute.CHV_STATUS_1: 1}
 _LIMIT = 254
@@ -95,7 +97,8 @@ class FakeCard:
 
     def attributes(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
         tries = [self.pins.tries[ref] for ref in (PinRef.PW1_81, PinRef.RC, PinRef.PW3)]
-        status = bytes([1, 64, 64, 64, *tries])
+        several = self.data.get(Attribute.CHV_STATUS_1, b"\x01")
+        status = several + bytes([64, 64, 64, *tries])
         button = bytes([self.info.capabilities.button])
         told = {Attribute.CHV_STATUS: status, Attribute.BUTTON: button} | self.data
         return {name: told[name] for name in names if name in told}
@@ -115,7 +118,7 @@ class FakeCard:
 
     def decrypt(self, key: Key, ciphertext: bytes, pin: bytearray | None) -> bytes:
         self._authorize(_pin_of(key), pin)
-        return soft.agree(self._private(key.ref), ciphertext)
+        return soft.decrypt(self._private(key.ref), ciphertext)
 
     def settle(self) -> None:
         """Nothing is ever put off."""
@@ -193,7 +196,7 @@ class FakeCard:
     def _make(self, change: changes.Change) -> PublicKey | None:
         match change:
             case changes.SetAttribute(attribute, value):
-                self.data[attribute] = value
+                self._set(attribute, value)
             case changes.SetAlgorithm(ref, algorithm):
                 self._set_algorithm(self._slot(ref), algorithm)
             case changes.WriteCertificate(ref, der):
@@ -208,6 +211,14 @@ class FakeCard:
                 slot.key, slot.stamp = soft.generate(slot.algorithm), stamp
                 return soft.public_key(slot.key)
         return None
+
+    def _set(self, attribute: Attribute, value: bytes) -> None:
+        self.data[attribute] = value
+        if attribute in _CA_FINGERPRINTS:
+            told = bytearray(self.data.get(Attribute.CA_FPR, bytes(60)))
+            start = 20 * _CA_FINGERPRINTS.index(attribute)
+            told[start : start + 20] = value
+            self.data[Attribute.CA_FPR] = bytes(told)
 
     def _require_algorithm(self, slot: _Slot, algorithm: Algorithm) -> None:
         if slot.algorithm != algorithm:

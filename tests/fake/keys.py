@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
 
-from backends.changes import PrivateKey, RSAPrivateKey
+from backends.changes import ECPrivateKey, PrivateKey, RSAPrivateKey
 from backends.curves import CURVE25519, ED25519, NIST_P256
 from backends.errors import BadInput, NotSupported
 from backends.token import Algorithm, ECPublicKey, PublicKey, RSAAlgorithm, RSAPublicKey
@@ -53,6 +53,19 @@ def _load(private: PrivateKey) -> SoftKey:
     return ec.derive_private_key(int.from_bytes(private.secret), CURVES[private.public.curve])
 
 
+def private_key(key: SoftKey) -> PrivateKey:
+    public = public_key(key)
+    if isinstance(public, RSAPublicKey):
+        assert isinstance(key, rsa.RSAPrivateKey)
+        numbers = key.private_numbers()
+        return RSAPrivateKey(public, numbers.d, numbers.p, numbers.q)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        scalar = key.private_numbers().private_value
+        return ECPrivateKey(public, scalar.to_bytes(public.curve.size))
+    assert isinstance(key, ed25519.Ed25519PrivateKey | x25519.X25519PrivateKey)
+    return ECPrivateKey(public, key.private_bytes_raw())
+
+
 def public_key(key: SoftKey) -> PublicKey:
     if isinstance(key, rsa.RSAPrivateKey):
         numbers = key.public_key().public_numbers()
@@ -82,13 +95,15 @@ def _pkcs1(key: rsa.RSAPrivateKey, tbs: bytes) -> bytes:
     return value.to_bytes(size, "big")
 
 
-def agree(key: SoftKey, ciphertext: bytes) -> bytes:
-    """As :meth:`backends.token.Token.decrypt` says, on a curve."""
+def decrypt(key: SoftKey, ciphertext: bytes) -> bytes:
+    """As :meth:`backends.token.Token.decrypt` says."""
     try:
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key.decrypt(ciphertext, padding.PKCS1v15())
         if isinstance(key, x25519.X25519PrivateKey):
             return key.exchange(x25519.X25519PublicKey.from_public_bytes(ciphertext))
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         peer = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[NIST_P256], ciphertext)
         return key.exchange(ec.ECDH(), peer)
     except ValueError:
-        raise BadInput("not a point of the curve") from None
+        raise BadInput("this fits no such key") from None
