@@ -117,7 +117,8 @@ class PinRequest:
 
     ``label``: what the PIN opens, for people (token label, key label); may be empty.
     ``tries_left``: None if the token does not tell.  Lengths are in bytes.
-    ``pinpad``: the reader or token has a keypad of its own; pass ``pin=None`` and it will ask.
+    ``pinpad``: the reader or token has a keypad of its own.  Tell the user, then pass ``pin=None``
+    with the operation, and it will ask; an OpenPGP card once for each time that it said so.
     ``each_time``: it is wanted for every single operation.
     """
 

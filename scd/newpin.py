@@ -42,12 +42,12 @@ def keeper(card: Card) -> PinKeeper:
 
 
 async def change_pin(conversation: Conversation, card: Card, ref: PinRef) -> None:
-    """By who knows the old one."""
+    """By who knows the old one: both at the pinpad, if the reader takes both."""
     token = keeper(card)
     async with card.lane:
         request = await card.call(card.token.pin_named, ref)
         limits = await card.call(token.new_pin, ref)
-        if request.pinpad and limits.pinpad:
+        if limits.pinpad:
             async with at_pinpad(conversation, _AT_PINPAD[ref]):
                 await card.call(token.change_pin, ref, None, None)
             return
@@ -59,8 +59,9 @@ async def reset_pin(conversation: Conversation, card: Card, ref: PinRef, right: 
     """By the right of another PIN, which is entered even if it is verified."""
     token = keeper(card)
     async with card.lane:
-        request = await card.call(card.token.pin_named, right)
+        # In this order: a pinpad is good for what was asked for last.
         limits = await card.call(token.new_pin, ref)
+        request = await card.call(card.token.pin_named, right)
         async with _both(conversation, card, request, limits) as (pin, new):
             await card.call(token.reset_pin, ref, pin, new)
 

@@ -19,10 +19,12 @@ def make_providers(config: Config) -> list[Provider]:
     in the background."""
     providers: list[Provider] = []
     if "openpgp" not in config.disable_application:
+        from backends.openpgp.pinpad import PinpadOptions
         from backends.openpgp.provider import PCSCProvider
 
         memory = CardMemory(config.homedir / "anyscd-cards")
-        providers.append(PCSCProvider(config.reader_port, memory))
+        pinpad = PinpadOptions(disabled=config.disable_pinpad, varlen=config.pinpad_varlen)
+        providers.append(PCSCProvider(config.reader_port, memory, pinpad))
     if "pkcs11" not in config.disable_application:
         providers += _modules(config)
     return providers

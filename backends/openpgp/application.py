@@ -26,6 +26,8 @@ from backends.openpgp.data_objects import (
 from backends.openpgp.link import Link
 from backends.openpgp.memory import Memory
 from backends.openpgp.objects import Objects
+from backends.openpgp.pinpad import PinpadOptions
+from backends.openpgp.pinpad_reader import Pinpad
 from backends.openpgp.pins import Pins
 from backends.openpgp.session import Session
 from backends.openpgp.slots import Slot
@@ -46,10 +48,10 @@ _TELLING = frozenset({DO.APPLICATION, DO.PW_STATUS, DO.CARDHOLDER, DO.SECURITY_S
 class Application:
     """All methods but :meth:`open` are called within an operation of ``session``."""
 
-    def __init__(self, link: Link, memory: Memory) -> None:
+    def __init__(self, link: Link, memory: Memory, pinpad: PinpadOptions) -> None:
         self.session = Session(link, self._select, self._is_selected)
         self.objects = Objects(self._get_data)
-        self.pins = Pins(self.session, self.objects)
+        self.pins = Pins(self.session, self.objects, Pinpad(self.session, pinpad))
         self.aid: AID | None = None
         self.terminated = False
         #: Whether the card has a button; None while it has not been asked.

@@ -23,6 +23,7 @@ from backends.openpgp.data_objects import ATTRIBUTES, LENGTHS
 from backends.openpgp.description import describe, describe_terminated
 from backends.openpgp.link import Link
 from backends.openpgp.memory import Memory, NoMemory
+from backends.openpgp.pinpad import PinpadOptions
 from backends.openpgp.pins import Pin
 from backends.openpgp.slots import BY_REF, SLOTS, Slot
 from backends.token import Algorithm, Attribute, Key, PinRef, PinRequest, TokenInfo
@@ -38,14 +39,16 @@ _DER_SEQUENCE = 0x30
 _TOUCH_SWITCHES = (Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3)
 
 
-def open_card(link: Link, memory: Memory | None = None) -> OpenPGPCard | None:
+def open_card(
+    link: Link, memory: Memory | None = None, pinpad: PinpadOptions | None = None
+) -> OpenPGPCard | None:
     """The card at the end of ``link``; None, with the link closed, if it is no OpenPGP card.
 
     A terminated card is opened too, so that it can be activated by raw APDUs; until it is found
     by the provider again, all else raises Terminated or Removed.
     """
     memory = memory or NoMemory()
-    application = Application(link, memory)
+    application = Application(link, memory, pinpad or PinpadOptions())
     try:
         application.open()
         info = application.session.run(lambda: describe(application))
@@ -170,8 +173,8 @@ class OpenPGPCard:
         return self._session.run(lambda: self._use_within(slot, command, once))
 
     def _use_within(self, slot: Slot, command: Command, pin: Pin) -> bytes:
-        given = bool(pin)
-        if given or not self._pins.is_verified(slot.pin):
+        given = bool(pin) or not self._pins.is_verified(slot.pin)
+        if given:
             self._pins.verify(slot.pin, pin)
         else:
             self._pins.settle_for(slot.pin)

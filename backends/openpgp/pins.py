@@ -1,6 +1,6 @@
 """The PINs of one card: which are verified, what is left of them, and VERIFY.
 
-Changing and resetting them is not here.
+Changing them is here only as far as it is done at the pinpad of the reader.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from backends.openpgp.data_objects import DO, PWStatus
 from backends.openpgp.kdf import KDF, wipe
 from backends.openpgp.link import LinkLost
 from backends.openpgp.objects import Objects
+from backends.openpgp.pinpad import Feature, Lengths, preferred_lengths, refusal
+from backends.openpgp.pinpad_reader import Pinpad
 from backends.openpgp.session import Session
 from backends.openpgp.status import SW, to_error, tries_left
 from backends.token import PinRef, PinRequest
@@ -66,12 +68,15 @@ class Pin:
 class Pins:
     """What is said here of a verified PIN is what we did; only the card knows for certain."""
 
-    def __init__(self, session: Session, objects: Objects) -> None:
+    def __init__(self, session: Session, objects: Objects, pinpad: Pinpad) -> None:
         self._session = session
         self._objects = objects
+        self._pinpad = pinpad
         self._verified: set[PinRef] = set()
         self._put_off: tuple[PinRef, bytearray] | None = None
         self._seen: tuple[float, bytes] | None = None
+        #: What the last request said that the user is to do at the pinpad: good for one time.
+        self._announced: tuple[Feature, PinRef] | None = None
         #: Set once the application is known: its version, and whether it can have a KDF-DO.
         self.version = 0
         self.has_kdf = False
@@ -114,19 +119,36 @@ class Pins:
 
     def request(self, ref: PinRef) -> PinRequest:
         """What to ask for.  Raises PinBlocked."""
+        return self._request(ref, Feature.VERIFY_PIN_DIRECT)
+
+    def request_change(self, ref: PinRef) -> PinRequest:
+        """The same for CHANGE REFERENCE DATA, which wants the old and the new value."""
+        if ref is PinRef.PW1_82 and self._kind(ref) is not _CHV2:
+            raise NotSupported("PW1 is changed by the name of PW1.81")
+        return self._request(ref, Feature.MODIFY_PIN_DIRECT)
+
+    def _request(self, ref: PinRef, feature: Feature) -> PinRequest:
+        self._announced = None
         kind, status = self._kind(ref), self.read_status()
         if status.tries[kind.position] == 0:
             raise PinBlocked("no tries are left for this PIN")
+        at_pinpad = self._lengths_at_pinpad(feature, ref) is not None
+        if at_pinpad:
+            self._announced = feature, ref
         return PinRequest(
             ref,
             tries_left=status.tries[kind.position],
             min_length=kind.min_length,
             max_length=status.max_lengths[kind.position],
             each_time=ref is PinRef.PW1_81 and self.forced,
+            pinpad=at_pinpad,
         )
 
     def verify(self, ref: PinRef, pin: Pin) -> None:
         """VERIFY within an operation.  Raises PinNeeded if the PIN was taken already.
+
+        Without a PIN it is entered at the pinpad if that is what the last request announced, so
+        that no reader waits for a user whom nobody told; once, as a PIN is taken once.
 
         PW1 is one PIN with two uses.  Unless each signature is to be confirmed, the other use is
         opened with it, so that people are asked once for signing, decryption and ssh; the PIN was
@@ -134,7 +156,9 @@ class Pins:
         :meth:`settle`.
         """
         if not pin:
-            raise PinNeeded("the PIN is not, or no longer, verified")
+            self._verify_at_pinpad(ref)
+            return
+        self._announced = None
         kdf = self._kdf()
         self._session.prove()
         value = pin.take()
@@ -182,6 +206,42 @@ class Pins:
             raise self._refusal(ref, response.sw)
         self._verified.add(ref)
 
+    def _verify_at_pinpad(self, ref: PinRef) -> None:
+        lengths = self._take_announced(Feature.VERIFY_PIN_DIRECT, ref)
+        self.forget(ref)
+        self._check_entry(ref, self._pinpad.verify(self._kind(ref).p2, lengths))
+        self._verified.add(ref)
+
+    def modify_at_pinpad(self, ref: PinRef) -> None:
+        """CHANGE REFERENCE DATA within an operation, after :meth:`request_change` announced it."""
+        lengths = self._take_announced(Feature.MODIFY_PIN_DIRECT, ref)
+        self.forget(ref, _OTHER_PW1.get(ref, ref))
+        self._check_entry(ref, self._pinpad.modify(self._kind(ref).p2, lengths))
+
+    def _take_announced(self, feature: Feature, ref: PinRef) -> Lengths:
+        if self._announced != (feature, ref):
+            raise PinNeeded("the PIN is not, or no longer, verified")
+        self._session.prove()
+        lengths, self._announced = self._lengths_at_pinpad(feature, ref), None
+        if lengths is None:
+            raise PinNeeded("the PIN can no longer be entered at the pinpad")
+        return lengths
+
+    def _check_entry(self, ref: PinRef, answer: bytes) -> None:
+        sw = Response.parse(answer).sw
+        if sw != SW.OK:
+            raise refusal(sw) or self._refusal(ref, sw)
+
+    def _lengths_at_pinpad(self, feature: Feature, ref: PinRef) -> Lengths | None:
+        """None where the PIN is not entered at the reader: that has no pinpad or may not use it,
+        cannot derive what the card wants to see, or cannot take PINs like this one."""
+        if not self._pinpad.has(feature) or self._kdf():
+            return None
+        preferred = preferred_lengths(self._objects.get(DO.LOGIN) or b"")
+        fixed = preferred[ref is PinRef.PW3] if preferred else None
+        within = Lengths(self._kind(ref).min_length, self._longest(ref))
+        return self._pinpad.lengths(within, fixed)
+
     def _send(self, ref: PinRef, secret: bytearray) -> Response:
         self._seen = None
         command = bytearray((0, _VERIFY, 0, self._kind(ref).p2, len(secret))) + secret
@@ -204,10 +264,12 @@ class Pins:
 
     def _check_length(self, ref: PinRef, value: bytearray) -> None:
         """A PIN that cannot be right costs no try: some cards count even those."""
-        kind = self._kind(ref)
-        longest = self.status.max_lengths[kind.position] if self.status else 0xFF
-        if not kind.min_length <= len(value) <= longest:
-            raise BadPin(f"a PIN has {kind.min_length} to {longest} bytes")
+        shortest, longest = self._kind(ref).min_length, self._longest(ref)
+        if not shortest <= len(value) <= longest:
+            raise BadPin(f"a PIN has {shortest} to {longest} bytes")
+
+    def _longest(self, ref: PinRef) -> int:
+        return self.status.max_lengths[self._kind(ref).position] if self.status else 0xFF
 
     @property
     def _is_version_1(self) -> bool:

@@ -151,6 +151,10 @@ class Home:
         """Say what the pinentry answers from now on."""
         (self.path / "pins.json").write_text(json.dumps(dict(pins)))
 
+    def send_to_pinpad(self, pipe: Path, line: str) -> None:
+        """Say what the user types at a reader, once the pinentry tells to use its pinpad."""
+        (self.path / "pinpad.json").write_text(json.dumps({"pipe": str(pipe), "line": line}))
+
     def gpg(
         self, *arguments: str | Path, input: str | bytes = b"", check: bool = True
     ) -> subprocess.CompletedProcess[bytes]:

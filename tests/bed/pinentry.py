@@ -4,9 +4,13 @@
 occurs in a request's description wins, null cancels, also where gpg-agent asks for a card;
 FOLDER/prompts.jsonl gets one object for each request: kind, description, prompt, error.  PINs are
 not logged.
+
+If there is FOLDER/pinpad.json, the user who is sent to the pinpad goes there: ``line`` is written
+to ``pipe`` once the message is logged, and the message stays until gpg-agent takes it away.
 """
 
 import json
+import signal
 import sys
 from pathlib import Path
 from urllib.parse import unquote
@@ -26,6 +30,15 @@ def answer(folder: Path, kind: str, texts: dict[str, str]) -> list[str]:
     return [f"D {pin}", "OK"] if kind == "GETPIN" else ["OK"]
 
 
+def go_to_pinpad(folder: Path) -> None:
+    """Type there, then leave the message on the screen: gpg-agent ends this program."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    user = json.loads((folder / "pinpad.json").read_text())
+    with Path(user["pipe"]).open("w") as pipe:
+        pipe.write(user["line"] + "\n")
+    sys.stdin.read()
+
+
 def main() -> None:
     """Serve one gpg-agent on stdin and stdout."""
     folder = Path(sys.argv[1])
@@ -38,6 +51,8 @@ def main() -> None:
         lines = ["OK"]
         if command in ("GETPIN", "CONFIRM", "MESSAGE"):
             lines = answer(folder, command, texts)
+            if "pinpad" in texts.get("desc", "") and (folder / "pinpad.json").exists():
+                go_to_pinpad(folder)
             texts.pop("error", None)
         elif command == "GETINFO" and argument == "pid":
             lines = ["D 1", "OK"]
