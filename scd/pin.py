@@ -6,6 +6,7 @@ between bars, then text in which %0A is a new line and 0x1E and 0x1F mark an ali
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -23,10 +24,10 @@ T = TypeVar("T")
 #: Bytes of an answer to NEEDPIN; gpg-agent sends 90, padded with NUL (scd/command.c, MAXLEN_PIN).
 _MAX_ANSWER = 100
 
-#: How often a token may want a PIN in one command: another program may take a verified PIN away,
-#: and cards forget theirs when algorithm attributes are changed (GnuPG scd/app-openpgp.c,
-#: change_keyattr).
-_ATTEMPTS = 3
+#: How often one command tries without asking for a PIN, and how often with: another program may
+#: take a verified PIN away, and cards forget theirs when algorithm attributes are changed (GnuPG
+#: scd/app-openpgp.c, change_keyattr).
+_ATTEMPTS = 2
 
 #: Characters of a name or label in a prompt.
 _MAX_VALUE = 64
@@ -55,26 +56,18 @@ async def with_pin(
     ``wanted`` and ``operation`` are the token's.  If it wants another PIN after all, the user is
     asked once more; a wrong PIN is never sent again.
     """
-    for _ in range(_ATTEMPTS - 1):
+    attempts: Counter[bool] = Counter()
+    while True:
+        request = await card.call(wanted)
+        attempts[request is None] += 1
         try:
-            return await _attempt(conversation, card, wanted, operation, attend)
+            async with obtained(conversation, card, request) as pin:
+                if attend is None:
+                    return await card.call(operation, pin)
+                return await attended(conversation, card, partial(operation, pin), attend)
         except PinNeeded:
-            continue
-    return await _attempt(conversation, card, wanted, operation, attend)
-
-
-async def _attempt(
-    conversation: Conversation,
-    card: Card,
-    wanted: Callable[[], PinRequest | None],
-    operation: Callable[[bytearray | None], T],
-    attend: Attendant | None,
-) -> T:
-    request = await card.call(wanted)
-    async with obtained(conversation, card, request) as pin:
-        if attend is None:
-            return await card.call(operation, pin)
-        return await attended(conversation, card, partial(operation, pin), attend)
+            if attempts[request is None] == _ATTEMPTS:
+                raise
 
 
 async def verify(conversation: Conversation, card: Card, ref: PinRef) -> None:
