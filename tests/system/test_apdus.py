@@ -1,4 +1,5 @@
-"""What everyday work costs, counted at the card: on a real one an APDU takes tens of milliseconds."""
+"""What everyday work costs, counted at the card: on a real one an APDU takes tens of
+milliseconds."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from tests.bed import everyday
 from tests.bed.gnupg import ANYSCD, GnuPG
 from tests.bed.virtual_reader import VirtualReader
 
-#: The most that a step may cost with either generation.  GnuPG's scdaemon of 2.2 takes 24, 8, 21, 19
-#: and 19, then 2, 1 and 1.
+#: The most that a step may cost with either generation.  GnuPG's scdaemon of 2.2 takes 24, 8, 21,
+#: 19 and 19, then 2, 1 and 1.
 AT_MOST = {
     everyday.EMPTY_CARD: 8,
     everyday.AGAIN: 2,
@@ -23,8 +24,8 @@ AT_MOST = {
     everyday.SSH: 1,
 }
 
-#: GnuPG 2.4 shows buttons and touch switches, which belong into DO 6E; the card of the bed tells each
-#: of them apart: 7F74, D6, D7, D8.
+#: GnuPG 2.4 shows buttons and touch switches, which belong into DO 6E; the card of the bed tells
+#: each of them apart: 7F74, D6, D7, D8.
 TOUCH = {everyday.EMPTY_CARD: 4, everyday.THREE_KEYS: 4}
 
 
