@@ -222,7 +222,8 @@ class Pins:
         if self._announced != (feature, ref):
             raise PinNeeded("the PIN is not, or no longer, verified")
         self._session.prove()
-        lengths, self._announced = self._lengths_at_pinpad(feature, ref), None
+        lengths = self._lengths_at_pinpad(feature, ref)
+        self._announced = self._seen = None
         if lengths is None:
             raise PinNeeded("the PIN can no longer be entered at the pinpad")
         return lengths

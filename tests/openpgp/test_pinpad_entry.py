@@ -89,6 +89,17 @@ def test_wrong_pin_is_one_try(bench: Bench, link: PinpadLink) -> None:
     assert bench.tries() == 3
 
 
+def test_tries_are_read_after_a_wrong_pin(bench: Bench, link: PinpadLink) -> None:
+    """And not taken from the PW status that came with a selection just before the entry."""
+    assert bench.card.pin_for(bench.key(SIGN)) is not None
+    select_other_application(bench)
+    link.typed = [WRONG_PIN]
+    link.strike(VERIFY, b"\x69\x82")
+    with pytest.raises(BadPin):
+        bench.use(SIGN)
+    assert [apdu[1] for apdu in link.sent[-2:]] == [VERIFY, GET_DATA]
+
+
 @pytest.mark.parametrize(
     ("sw", "error"),
     [(0x6400, TimedOut), (0x6401, PinCanceled), (0x6403, BadPin), (0x6B80, Broken)],
