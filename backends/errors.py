@@ -47,6 +47,10 @@ class BadInput(TokenError):
     """The data do not fit the key: wrong length, point not on the curve, value too long."""
 
 
+class TooLarge(BadInput):
+    """The token has no room for something of that size."""
+
+
 class UseRefused(TokenError):
     """The token refuses this key for this use, or under the present conditions (SW 6985)."""
 

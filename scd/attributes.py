@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from backends.curves import Curve
 from backends.errors import NotSupported, PinBlocked
 from backends.token import Algorithm, Attribute, Capabilities, PinRef, RSAAlgorithm
+from scd.algorithms import offered
 from scd.card import Card
 from scd.escape import plus_escape, status_fields
 from scd.manufacturers import manufacturer_name
@@ -247,6 +248,11 @@ def _key_status(facts: Facts) -> Iterator[Line]:
         yield "KEY-STATUS", f"OPENPGP.{number} {status}".encode()
 
 
+def _key_attr_info(facts: Facts) -> Iterator[Line]:
+    for number, name in offered(facts.values.get(Attribute.ALGORITHM_INFORMATION, b"")):
+        yield "KEY-ATTR-INFO", f"OPENPGP.{number} {name}".encode()
+
+
 def _uif(facts: Facts) -> Iterator[Line]:
     for number in (1, 2, 3):
         yield from TABLE[f"UIF-{number}"].lines(facts)
@@ -297,6 +303,7 @@ TABLE: dict[str, Row] = {
     "AID": _escaped("AID", Attribute.AID, learn=False),
     "KEY-ATTR": Row(_key_attr, algorithms=True),
     "KEY-STATUS": Row(_key_status, frozenset({Attribute.KEY_STATUS})),
+    "KEY-ATTR-INFO": Row(_key_attr_info, frozenset({Attribute.ALGORITHM_INFORMATION})),
     "$SIGNKEYID": _constant("$SIGNKEYID", "OPENPGP.1"),
     "$ENCRKEYID": _constant("$ENCRKEYID", "OPENPGP.2"),
     "$AUTHKEYID": _constant("$AUTHKEYID", "OPENPGP.3"),

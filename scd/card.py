@@ -47,6 +47,8 @@ class Card:
         self.gone = False
         #: Counts up over all cards whenever a client chooses this one; 0: never chosen.
         self.chosen = 0
+        #: A client has sent APDUs of its own making: the token may not be what it was.
+        self.disturbed = False
         self._make_view = make_view
         self._nursery = nursery
         self._view: View | None = None

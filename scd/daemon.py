@@ -127,6 +127,7 @@ def make_service(shared: Shared, stop: trio.Event) -> Service[Session]:
 
     async def closed(session: Session) -> None:
         shared.sessions.discard(session)
+        session.unlock()
         if session.ends_daemon:
             stop.set()
 

@@ -15,6 +15,7 @@ CODES: dict[type[errors.TokenError], Code] = {
     errors.NotFound: Code.NO_OBJ,
     errors.NotSupported: Code.UNSUPPORTED_OPERATION,
     errors.BadInput: Code.INV_VALUE,
+    errors.TooLarge: Code.TOO_LARGE,
     errors.UseRefused: Code.USE_CONDITIONS,
     errors.Occupied: Code.EEXIST,
     errors.Unfinished: Code.CARD,

@@ -17,13 +17,13 @@ RSA, ECDH, ECDSA, EDDSA = 1, 18, 19, 22
 _KEK_PARAMS = ((256, b"\x08\x07"), (384, b"\x09\x09"), (528, b"\x0a\x09"))
 
 
-def fingerprint(key: PublicKey, created: int, use: Use) -> bytes:
+def fingerprint(key: PublicKey, created: int, use: Use, kdf: bytes | None = None) -> bytes:
     """20 bytes (RFC 4880 section 12.2, RFC 6637).
 
     ``created``: seconds since the epoch.  ``use``: DECRYPT makes a key on a Weierstrass curve an
-    ECDH key, anything else an ECDSA key.
+    ECDH key, anything else an ECDSA key.  ``kdf``: KDF field of an ECDH key, None for the usual.
     """
-    body = b"\x04" + created.to_bytes(4, "big") + _material(key, use)
+    body = b"\x04" + created.to_bytes(4, "big") + _material(key, use, kdf)
     packet = b"\x99" + len(body).to_bytes(2, "big") + body
     return hashlib.sha1(packet, usedforsecurity=False).digest()
 
@@ -40,16 +40,16 @@ def kek_params(curve: Curve) -> bytes:
     return b"\x03\x01" + next(params for bits, params in _KEK_PARAMS if curve.bits <= bits)
 
 
-def _material(key: PublicKey, use: Use) -> bytes:
+def _material(key: PublicKey, use: Use, kdf: bytes | None) -> bytes:
     if isinstance(key, RSAPublicKey):
         return bytes([RSA]) + _mpi(_big_endian(key.n)) + _mpi(_big_endian(key.e))
-    return _ec_material(key, ec_algo(key.curve, use))
+    return _ec_material(key, ec_algo(key.curve, use), kdf or kek_params(key.curve))
 
 
-def _ec_material(key: ECPublicKey, algo: int) -> bytes:
+def _ec_material(key: ECPublicKey, algo: int, kdf: bytes) -> bytes:
     oid = encode_oid(key.curve.oid)
-    kdf = kek_params(key.curve) if algo == ECDH else b""
-    return bytes([algo, len(oid)]) + oid + _mpi(prefixed_point(key)) + kdf
+    field = kdf if algo == ECDH else b""
+    return bytes([algo, len(oid)]) + oid + _mpi(prefixed_point(key)) + field
 
 
 def _big_endian(value: int) -> bytes:

@@ -105,6 +105,27 @@ class Registry:
         """Something went wrong with a card: see, in the background, what is still there."""
         self._look_at_all()
 
+    def altered(self, card: Card) -> None:
+        """What is on the card may have changed: read it again when it is next wanted, and tell
+        whoever keeps a list of keys."""
+        card.forget_view()
+        self._tell()
+
+    async def reopen(self, card: Card) -> None:
+        """Find the token anew where it is, as if it had been taken out and put back.
+
+        Who had chosen the old one is told that it is gone; who makes no choice finds the new one
+        first.  Takes the lane: do not hold it.
+        """
+        (source,) = (s for s in self._sources if s.provider is card.provider)
+        if source.cards.get(card.place) is card:
+            self._drop(source, card.place)
+            self._look(source)
+        await self._until(lambda: not source.busy)
+        found = source.cards.get(card.place)
+        if found is not None:
+            self.choose(found)
+
     async def by_serial(self, serial: str) -> Card | None:
         """The card of that serial number, looked for until every provider has answered."""
 
@@ -186,11 +207,15 @@ class Registry:
     def _look_at_all(self, *, prompt: bool = False) -> None:
         self._watch()
         for source in self._sources:
-            if source.busy:
-                source.again = True
-            elif source.prompt or not (prompt and source.seen):
-                source.busy = True
-                self._nursery.start_soon(self._look_at, source)
+            if source.busy or source.prompt or not (prompt and source.seen):
+                self._look(source)
+
+    def _look(self, source: _Source) -> None:
+        if source.busy:
+            source.again = True
+        else:
+            source.busy = True
+            self._nursery.start_soon(self._look_at, source)
 
     async def _look_at(self, source: _Source) -> None:
         while source.busy:

@@ -12,6 +12,7 @@ from assuan.server import Conversation
 from backends.token import Use
 from scd.card import Card
 from scd.config import Config
+from scd.lock import Lock
 from scd.registry import Registry
 from scd.view import CardKey
 
@@ -24,6 +25,7 @@ class Shared:
     ``synopses``: of all commands, by keyword.
     ``modern``: whether the clients are of GnuPG 2.3 or later; None while that is not known.
     ``agent_asked``: set once that is as known as it will be; None if nobody is asked.
+    ``lock``: that of LOCK; sessions own it.
     """
 
     config: Config
@@ -33,6 +35,7 @@ class Shared:
     modern: bool | None = None
     agent_asked: trio.Event | None = None
     sessions: set[Session] = field(default_factory=set)
+    lock: Lock = field(default_factory=Lock)
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +56,15 @@ class Session:
     @property
     def registry(self) -> Registry:
         return self.shared.registry
+
+    @property
+    def locked_out(self) -> bool:
+        """Whether another client keeps this one from the cards."""
+        return self.shared.lock.refuses(self)
+
+    def unlock(self) -> None:
+        """Let go of the cards, if it is this client that keeps others from them."""
+        self.shared.lock.release(self)
 
     def use(self, card: Card) -> None:
         """Make this the client's card, and the one that later clients find first."""

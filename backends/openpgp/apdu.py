@@ -32,7 +32,7 @@ class Command:
     ins: int
     p1: int
     p2: int
-    data: bytes = b""
+    data: bytes | bytearray = b""
     le: int | None = None
     cla: int = 0
 

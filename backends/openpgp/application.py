@@ -6,6 +6,9 @@ Using the keys is in :mod:`backends.openpgp.card`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from backends.errors import Broken, HardwareFailure, NotFound, Removed, Terminated
 from backends.openpgp import tlv
@@ -26,6 +29,7 @@ from backends.openpgp.data_objects import (
 from backends.openpgp.link import Link
 from backends.openpgp.memory import Memory
 from backends.openpgp.objects import Objects
+from backends.openpgp.pin_changes import PinChanges
 from backends.openpgp.pinpad import PinpadOptions
 from backends.openpgp.pinpad_reader import Pinpad
 from backends.openpgp.pins import Pins
@@ -36,9 +40,26 @@ from backends.token import Algorithm, PublicKey, RSAAlgorithm
 
 log = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """What a card tells of a slot.  ``holds_key``: see :meth:`Application.holds_key`."""
+
+    algorithm: bytes
+    fingerprint: bytes
+    created: int
+    holds_key: bool | None
+
+    def __str__(self) -> str:
+        if not self.holds_key:
+            return "no key"
+        name = self.fingerprint.hex().upper() if any(self.fingerprint) else "unknown"
+        return f"a key with the fingerprint {name}"
+
+
 #: The first six bytes select every version and maker; some cards do not know their own full AID.
 PREFIX = bytes.fromhex("D27600012401")
-_SELECT, _SELECT_DATA, _GET_DATA, _ASYMMETRIC_KEY_PAIR = 0xA4, 0xA5, 0xCA, 0x47
+_SELECT, _SELECT_DATA, _GET_DATA, _PUT_DATA, _ASYMMETRIC_KEY_PAIR = 0xA4, 0xA5, 0xCA, 0xDA, 0x47
 _READ_PUBLIC_KEY = 0x81
 _VERSION_3 = 0x0300
 #: No other application has these: an answer proves who gave it.
@@ -52,6 +73,7 @@ class Application:
         self.session = Session(link, self._select, self._is_selected)
         self.objects = Objects(self._get_data)
         self.pins = Pins(self.session, self.objects, Pinpad(self.session, pinpad))
+        self.pin_changes = PinChanges(self.session, self.objects, self.pins)
         self.aid: AID | None = None
         self.terminated = False
         #: Whether the card has a button; None while it has not been asked.
@@ -68,6 +90,12 @@ class Application:
         self.session.run(self.capabilities)
         assert self.aid is not None
         return self.aid
+
+    @property
+    def version(self) -> int:
+        """0x0304 for 3.4."""
+        assert self.aid is not None
+        return self.aid.version
 
     def capabilities(self) -> ExtendedCapabilities:
         return ExtendedCapabilities.parse(self.objects.get(DO.EXTENDED_CAPABILITIES) or b"")
@@ -114,15 +142,53 @@ class Application:
 
     def certificate(self, slot: Slot) -> bytes | None:
         """DO 7F21; in versions before 3 the only one is that of the authentication key."""
-        assert self.aid is not None
         if slot.occurrence == 0:
             return self.objects.get(DO.CERTIFICATE)
-        if self.aid.version < _VERSION_3 or not self._select_certificate(slot.occurrence):
+        if self.version < _VERSION_3:
             return None
         try:
-            return self._get_data(DO.CERTIFICATE)
+            with self.certificate_selected(slot):
+                return self._get_data(DO.CERTIFICATE)
+        except NotFound:
+            return None
+
+    @contextmanager
+    def certificate_selected(self, slot: Slot) -> Iterator[None]:
+        """GET DATA and PUT DATA of 7F21 mean the certificate of this slot.  Raises NotFound."""
+        if slot.occurrence == 0:
+            yield
+            return
+        if not self._select_certificate(slot.occurrence):
+            raise NotFound(f"the card has no place for a certificate of {slot.ref}")
+        try:
+            yield
         finally:
             self._select_certificate(0)
+
+    def put_data(self, tag: int, value: bytes | bytearray) -> None:
+        """PUT DATA.  Raises the TokenError of its status word."""
+        self.session.command(put_data(tag, value))
+
+    def slot_state(self, slot: Slot) -> SlotState:
+        algorithm = self.objects.get(slot.algorithm) or b""
+        fingerprint, created = self.fingerprint(slot), self.created(slot)
+        return SlotState(algorithm, fingerprint, created, self.holds_key(slot))
+
+    def forget_key(self, slot: Slot) -> None:
+        """It is, or may be, no longer what it was."""
+        self._public.pop(slot, None)
+        for do in KEY_OBJECTS:
+            self.objects.drop(do)
+
+    def key_is(self, slot: Slot, public: PublicKey) -> None:
+        """The key of the slot, known without reading."""
+        self._public[slot] = public
+        self._remember(slot, public)
+
+    def _remember(self, slot: Slot, public: PublicKey) -> None:
+        fingerprint = self.fingerprint(slot)
+        if any(fingerprint):
+            self._memory.keep_public_key(fingerprint, self.created(slot), slot.use, public)
 
     def _select(self) -> None:
         self.pins.forget()
@@ -204,7 +270,7 @@ class Application:
         except Broken as exc:
             log.warning("%s: left out: %s", slot.ref, exc)
             return None
-        self._memory.keep_public_key(self.fingerprint(slot), self.created(slot), slot.use, public)
+        self._remember(slot, public)
         return public
 
     def _select_certificate(self, occurrence: int) -> bool:
@@ -214,6 +280,12 @@ class Application:
             is_ok(self.session.channel.send(Command(_SELECT_DATA, occurrence, 4, data)).sw)
             for data in (standard, bytes((len(standard),)) + standard)
         )
+
+
+def put_data(tag: int, value: bytes | bytearray) -> Command:
+    """Without data Lc is there all the same, as GnuPG sends it and cards have seen it."""
+    le = None if value else SHORT_ANSWER
+    return Command(_PUT_DATA, tag >> 8, tag & 0xFF, value, le)
 
 
 def _get_data(do: DO, le: int = SHORT_ANSWER) -> Command:

@@ -1,4 +1,4 @@
-"""An OpenPGP card as a Token of the contract.  Writing is not here."""
+"""An OpenPGP card as a Token of the contract: reading and using it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,14 @@ from backends.errors import (
     NotFound,
     NotSupported,
     PinNeeded,
-    Terminated,
     TimedOut,
-    TokenError,
     UseRefused,
 )
 from backends.openpgp import operations, tlv
 from backends.openpgp.apdu import Command
 from backends.openpgp.application import Application
 from backends.openpgp.data_objects import ATTRIBUTES, LENGTHS
-from backends.openpgp.description import describe, describe_terminated
-from backends.openpgp.link import Link
-from backends.openpgp.memory import Memory, NoMemory
-from backends.openpgp.pinpad import PinpadOptions
+from backends.openpgp.memory import Memory
 from backends.openpgp.pins import Pin
 from backends.openpgp.slots import BY_REF, SLOTS, Slot
 from backends.token import Algorithm, Attribute, Key, PinRef, PinRequest, TokenInfo
@@ -37,31 +32,6 @@ _MAX_CHALLENGE = 254
 _HARMLESS = frozenset({0xCA, 0xCB, 0xC0, _GET_CHALLENGE})
 _DER_SEQUENCE = 0x30
 _TOUCH_SWITCHES = (Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3)
-
-
-def open_card(
-    link: Link, memory: Memory | None = None, pinpad: PinpadOptions | None = None
-) -> OpenPGPCard | None:
-    """The card at the end of ``link``; None, with the link closed, if it is no OpenPGP card.
-
-    A terminated card is opened too, so that it can be activated by raw APDUs; until it is found
-    by the provider again, all else raises Terminated or Removed.
-    """
-    memory = memory or NoMemory()
-    application = Application(link, memory, pinpad or PinpadOptions())
-    try:
-        application.open()
-        info = application.session.run(lambda: describe(application))
-    except NotFound as exc:
-        log.debug("%s: %s", link.reader, exc)
-        link.close()
-        return None
-    except Terminated:
-        info = describe_terminated(application)
-    except TokenError:
-        link.close()
-        raise
-    return OpenPGPCard(application, info, memory)
 
 
 class OpenPGPCard:

@@ -54,14 +54,14 @@ def _capabilities(application: Application) -> Capabilities:
     extended = application.capabilities()
     return Capabilities(
         get_challenge=extended.get_challenge,
-        key_import=bool(extended.flags & 0x20),
-        pw_status_changeable=bool(extended.flags & 0x10),
-        private_dos=bool(extended.flags & 0x08),
+        key_import=extended.key_import,
+        pw_status_changeable=extended.pw_status_changeable,
+        private_dos=extended.private_dos,
         max_certificate=extended.max_certificate,
-        algorithm_changeable=bool(extended.flags & 0x04),
+        algorithm_changeable=extended.algorithm_changeable,
         secure_messaging=_secure_messaging(extended),
         status_indicator=application.historical().status_indicator,
-        pso_aes=bool(extended.flags & 0x02),
+        pso_aes=extended.pso_aes,
         button=bool(application.button),
         kdf=extended.has_kdf,
     )

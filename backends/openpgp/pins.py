@@ -28,7 +28,7 @@ _VERSION_2 = 0x0200
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """``p2`` of VERIFY; ``min_length`` of OpenPGP card 3.4 section 4.3; position in DO C4."""
 
     p2: int
@@ -36,13 +36,14 @@ class _Kind:
     position: int
 
 
-_KINDS: dict[PinRef, _Kind] = {
-    PinRef.PW1_81: _Kind(0x81, 6, 0),
-    PinRef.PW1_82: _Kind(0x82, 6, 0),
-    PinRef.PW3: _Kind(0x83, 8, 2),
+_KINDS: dict[PinRef, Kind] = {
+    PinRef.PW1_81: Kind(0x81, 6, 0),
+    PinRef.PW1_82: Kind(0x82, 6, 0),
+    PinRef.RC: Kind(0, 8, 1),
+    PinRef.PW3: Kind(0x83, 8, 2),
 }
 #: CHV2 of version 1 is a PIN of its own, with its own counter.
-_CHV2 = _Kind(0x82, 6, 1)
+_CHV2 = Kind(0x82, 6, 1)
 _OTHER_PW1 = {PinRef.PW1_81: PinRef.PW1_82, PinRef.PW1_82: PinRef.PW1_81}
 #: Wrong length or wrong data: the card refused the PIN without comparing it.
 _NOT_COMPARED = (SW.WRONG_LENGTH, SW.WRONG_DATA)
@@ -123,16 +124,16 @@ class Pins:
 
     def request_change(self, ref: PinRef) -> PinRequest:
         """The same for CHANGE REFERENCE DATA, which wants the old and the new value."""
-        if ref is PinRef.PW1_82 and self._kind(ref) is not _CHV2:
+        if ref is PinRef.PW1_82 and self.kind(ref) is not _CHV2:
             raise NotSupported("PW1 is changed by the name of PW1.81")
         return self._request(ref, Feature.MODIFY_PIN_DIRECT)
 
     def _request(self, ref: PinRef, feature: Feature) -> PinRequest:
         self._announced = None
-        kind, status = self._kind(ref), self.read_status()
+        kind, status = self.kind(ref), self.read_status()
         if status.tries[kind.position] == 0:
             raise PinBlocked("no tries are left for this PIN")
-        at_pinpad = self._lengths_at_pinpad(feature, ref) is not None
+        at_pinpad = bool(kind.p2) and self._lengths_at_pinpad(feature, ref) is not None
         if at_pinpad:
             self._announced = feature, ref
         return PinRequest(
@@ -159,19 +160,26 @@ class Pins:
             self._verify_at_pinpad(ref)
             return
         self._announced = None
-        kdf = self._kdf()
+        kdf = self.kdf()
         self._session.prove()
         value = pin.take()
         assert value is not None
-        self._check_length(ref, value)
-        secret = kdf.derive(ref, value) if kdf else bytearray(value)
+        secret = self.secret(ref, value, kdf)
         try:
-            self._verify(ref, secret)
+            self.verify_secret(ref, secret)
             other = _OTHER_PW1.get(ref)
-            if other and other not in self._verified and not self.forced and not self._is_version_1:
+            if other and other not in self._verified and not self.forced and not self.is_version_1:
                 self._put_off = other, bytearray(secret)
         finally:
             wipe(secret)
+
+    def secret(self, ref: PinRef, value: bytearray, kdf: KDF | None) -> bytearray:
+        """What the card gets to see of this PIN.  Raises BadPin, with no try spent, if it cannot be
+        right by its length: some cards count even those."""
+        shortest, longest = self.kind(ref).min_length, self._longest(ref)
+        if not shortest <= len(value) <= longest:
+            raise BadPin(f"a PIN has {shortest} to {longest} bytes")
+        return kdf.derive(ref, value) if kdf else bytearray(value)
 
     def settle(self) -> None:
         """Send the VERIFY that was put off, if there is one; within an operation."""
@@ -180,7 +188,7 @@ class Pins:
         self._session.prove()
         other, secret = self._put_off
         try:
-            if self._send(other, secret).sw == SW.OK:
+            if self.exchange(_VERIFY, 0, self.kind(other).p2, secret) == SW.OK:
                 self._verified.add(other)
         finally:
             self._drop_put_off()
@@ -199,24 +207,25 @@ class Pins:
             wipe(self._put_off[1])
             self._put_off = None
 
-    def _verify(self, ref: PinRef, secret: bytearray) -> None:
+    def verify_secret(self, ref: PinRef, secret: bytearray) -> None:
+        """VERIFY with what :meth:`secret` made of a PIN."""
         self.forget(ref)
-        response = self._send(ref, secret)
-        if response.sw != SW.OK:
-            raise self._refusal(ref, response.sw)
+        sw = self.exchange(_VERIFY, 0, self.kind(ref).p2, secret)
+        if sw != SW.OK:
+            raise self.refusal(ref, sw)
         self._verified.add(ref)
 
     def _verify_at_pinpad(self, ref: PinRef) -> None:
         lengths = self._take_announced(Feature.VERIFY_PIN_DIRECT, ref)
         self.forget(ref)
-        self._check_entry(ref, self._pinpad.verify(self._kind(ref).p2, lengths))
+        self._check_entry(ref, self._pinpad.verify(self.kind(ref).p2, lengths))
         self._verified.add(ref)
 
     def modify_at_pinpad(self, ref: PinRef) -> None:
         """CHANGE REFERENCE DATA within an operation, after :meth:`request_change` announced it."""
         lengths = self._take_announced(Feature.MODIFY_PIN_DIRECT, ref)
         self.forget(ref, _OTHER_PW1.get(ref, ref))
-        self._check_entry(ref, self._pinpad.modify(self._kind(ref).p2, lengths))
+        self._check_entry(ref, self._pinpad.modify(self.kind(ref).p2, lengths))
 
     def _take_announced(self, feature: Feature, ref: PinRef) -> Lengths:
         if self._announced != (feature, ref):
@@ -231,58 +240,55 @@ class Pins:
     def _check_entry(self, ref: PinRef, answer: bytes) -> None:
         sw = Response.parse(answer).sw
         if sw != SW.OK:
-            raise refusal(sw) or self._refusal(ref, sw)
+            raise refusal(sw) or self.refusal(ref, sw)
 
     def _lengths_at_pinpad(self, feature: Feature, ref: PinRef) -> Lengths | None:
         """None where the PIN is not entered at the reader: that has no pinpad or may not use it,
         cannot derive what the card wants to see, or cannot take PINs like this one."""
-        if not self._pinpad.has(feature) or self._kdf():
+        if not self._pinpad.has(feature) or self.kdf():
             return None
         preferred = preferred_lengths(self._objects.get(DO.LOGIN) or b"")
         fixed = preferred[ref is PinRef.PW3] if preferred else None
-        within = Lengths(self._kind(ref).min_length, self._longest(ref))
+        within = Lengths(self.kind(ref).min_length, self._longest(ref))
         return self._pinpad.lengths(within, fixed)
 
-    def _send(self, ref: PinRef, secret: bytearray) -> Response:
+    def exchange(self, ins: int, p1: int, p2: int, secret: bytearray) -> int:
+        """Send a command whose data are PINs, once; the status word.
+
+        Raises Broken, never LinkLost, once it is on its way: it may have been a try."""
         self._seen = None
-        command = bytearray((0, _VERIFY, 0, self._kind(ref).p2, len(secret))) + secret
+        command = bytearray((0, ins, p1, p2, len(secret))) + secret
         try:
-            return Response.parse(self._session.transmit(command))
+            return Response.parse(self._session.transmit(command)).sw
         except LinkLost:
-            raise Broken("contact with the card was lost while the PIN was verified") from None
+            raise Broken("contact with the card was lost while a PIN was sent") from None
         finally:
             wipe(command)
 
-    def _refusal(self, ref: PinRef, sw: int) -> TokenError:
+    def refusal(self, ref: PinRef, sw: int) -> TokenError:
         """What is wrong, with the tries that are left now."""
         self._objects.drop(DO.KDF)
         if sw not in (SW.SECURITY_STATUS, *_NOT_COMPARED) and tries_left(sw) is None:
             return to_error(sw)
         left = tries_left(sw)
         if left is None:
-            left = self.read_status().tries[self._kind(ref).position]
+            left = self.read_status().tries[self.kind(ref).position]
         return BadPin(tries_left=left)
 
-    def _check_length(self, ref: PinRef, value: bytearray) -> None:
-        """A PIN that cannot be right costs no try: some cards count even those."""
-        shortest, longest = self._kind(ref).min_length, self._longest(ref)
-        if not shortest <= len(value) <= longest:
-            raise BadPin(f"a PIN has {shortest} to {longest} bytes")
-
     def _longest(self, ref: PinRef) -> int:
-        return self.status.max_lengths[self._kind(ref).position] if self.status else 0xFF
+        return self.status.max_lengths[self.kind(ref).position] if self.status else 0xFF
 
     @property
-    def _is_version_1(self) -> bool:
+    def is_version_1(self) -> bool:
         return 0 < self.version < _VERSION_2
 
-    def _kind(self, ref: PinRef) -> _Kind:
-        if ref is PinRef.PW1_82 and self._is_version_1:
+    def kind(self, ref: PinRef) -> Kind:
+        if ref is PinRef.PW1_82 and self.is_version_1:
             return _CHV2
-        if ref not in _KINDS:
+        if ref not in _KINDS or (ref is PinRef.RC and self.is_version_1):
             raise NotSupported(f"an OpenPGP card has no PIN {ref.value}")
         return _KINDS[ref]
 
-    def _kdf(self) -> KDF | None:
+    def kdf(self) -> KDF | None:
         data = self._objects.get(DO.KDF) if self.has_kdf else None
         return KDF.parse(data) if data else None

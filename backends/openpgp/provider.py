@@ -59,9 +59,9 @@ class PCSCProvider:
         ]
 
     def open(self, place: Place) -> Token | None:
-        from backends.openpgp import card, pcsc
+        from backends.openpgp import opening, pcsc
 
-        return card.open_card(pcsc.PCSCLink(place.name), self._memory, self._pinpad)
+        return opening.open_card(pcsc.PCSCLink(place.name), self._memory, self._pinpad)
 
     def wait_for_change(self) -> bool:
         return self._watch.wait()

@@ -18,6 +18,8 @@ async def learn(session: Session, args: bytes) -> None:
     # A person looks at this card (gpg --card-status SERIAL), and will mean it in the next command
     # too.  SERIALNO --demand is no such sign: gpg-agent 2.2 demands one card after the other.
     session.use(card)
+    if options.has("--reread"):
+        card.forget_view()
     identity = not options.has("--keypairinfo")
     if identity:
         await session.conversation.status("READER", card.info.place)
@@ -168,7 +170,8 @@ the client is first asked
   INQUIRE KNOWNCARDP <hex>
 
 and may cancel.  With --keypairinfo the reader and serial number are left
-out.  Of each key is told:
+out; with --reread the keys are read again.  --multi, for cards of several
+applications, is accepted.  Of each key is told:
 
   S KEYPAIRINFO <keygrip> <keyref> <usage> <epoch> <algo>
 

@@ -6,18 +6,27 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from backends.changes import PinKeeper, Writable
+from backends.openpgp.card import OpenPGPCard
 from backends.openpgp.provider import PCSCProvider
 from backends.pkcs11.config import ModuleConfig
 from backends.pkcs11.provider import PKCS11Provider
-from backends.token import Provider, Token
+from backends.token import PinRef, Provider, Token
 from tests import fake
-from tests.bed.card import USER_PIN
+from tests.bed.card import ADMIN_PIN, USER_PIN
 from tests.bed.key_maker import allow_several_signatures, make_key
 from tests.bed.softhsm import MODULE, SoftHSM
 from tests.bed.virtual_reader import VirtualReader
-from tests.contract.specimens import Specimen
+from tests.contract.specimens import Changeable, Specimen
 
 Maker = Callable[[pytest.FixtureRequest], Iterator[Specimen]]
+
+#: As cards are delivered.
+PINS = {
+    PinRef.PW1_81: USER_PIN.encode(),
+    PinRef.PW1_82: USER_PIN.encode(),
+    PinRef.PW3: ADMIN_PIN.encode(),
+}
 
 
 def fake_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
@@ -84,3 +93,39 @@ FAMILIES: dict[str, Maker] = {
 @pytest.fixture(params=FAMILIES)
 def specimen(request: pytest.FixtureRequest) -> Iterator[Specimen]:
     yield from FAMILIES[request.param](request)
+
+
+def empty_fake_card(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    card = fake.FakeCard()
+    yield Changeable(card, PINS, lambda ref: card.pins.tries[ref])
+
+
+def empty_card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    card = request.getfixturevalue("card")
+    reader: VirtualReader = request.getfixturevalue("reader")
+    reader.insert(card)
+    provider = PCSCProvider()
+    counters = {
+        PinRef.PW1_81: "pw1_retry_counter",
+        PinRef.RC: "rc_retry_counter",
+        PinRef.PW3: "pw3_retry_counter",
+    }
+    try:
+        token = only_token(provider)
+        pins = card.card_state.pin_data
+        if isinstance(token, Writable) and isinstance(token, PinKeeper):
+            yield Changeable(token, PINS, lambda ref: int(getattr(pins, counters[ref])))
+        token.close()
+    finally:
+        provider.close()
+
+
+CHANGEABLE: dict[str, Callable[[pytest.FixtureRequest], Iterator[Changeable]]] = {
+    "fake": empty_fake_card,
+    **({"card": empty_card_behind_pcscd} if issubclass(OpenPGPCard, Writable) else {}),
+}
+
+
+@pytest.fixture(params=CHANGEABLE)
+def changeable(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    yield from CHANGEABLE[request.param](request)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.openpgp.card import OpenPGPCard, open_card
+from backends.openpgp.opening import open_card
+from backends.openpgp.writable_card import WritableOpenPGPCard
 from backends.token import Attribute, Key
 from scd.cardmemory import CardMemory
 from tests.bed.card import openpgp_card
@@ -27,7 +28,7 @@ def card(tmp_path: Path) -> Card:
     return card
 
 
-def opened(card: Card, path: Path) -> tuple[OpenPGPCard, VirtualLink]:
+def opened(card: Card, path: Path) -> tuple[WritableOpenPGPCard, VirtualLink]:
     link = VirtualLink(card)
     token = open_card(link, CardMemory(path))
     assert token is not None

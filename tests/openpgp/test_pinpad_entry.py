@@ -18,8 +18,8 @@ from backends.errors import (
     TokenError,
     UseRefused,
 )
-from backends.openpgp.card import open_card
 from backends.openpgp.link import LinkLost
+from backends.openpgp.opening import open_card
 from backends.openpgp.pinpad import PinpadOptions
 from backends.token import PinRef
 from tests.openpgp.bench import DECRYPT, GET_DATA, PSO, SIGN, VERIFY, Bench

@@ -15,9 +15,10 @@ from backends.errors import (
     TimedOut,
     TokenError,
 )
-from backends.openpgp.card import OpenPGPCard, open_card
+from backends.openpgp.opening import open_card
 from backends.openpgp.pcsc import PCSCLink
 from backends.openpgp.pinpad import PinpadOptions, Property
+from backends.openpgp.writable_card import WritableOpenPGPCard
 from backends.token import PinRef
 from tests.bed import faults
 from tests.bed.card import ADMIN_PIN, USER_PIN
@@ -30,7 +31,7 @@ from tests.openpgp.virtual_card import ADMIN, CURVE25519_KEYS, issue, make_card,
 MESSAGE = b"what is signed"
 VERIFY, PSO, CHANGE = 0x20, 0x2A, 0x24
 WRONG_PIN = "654321"
-Opener = Callable[..., OpenPGPCard]
+Opener = Callable[..., WritableOpenPGPCard]
 
 
 @pytest.fixture
@@ -41,10 +42,10 @@ def card(tmp_path: Path) -> Card:
 @pytest.fixture
 def opened(pinpad_reader: VirtualReader, card: Card, keys: Keys) -> Iterator[Opener]:
     """Opens the card in the reader with the pinpad."""
-    tokens: list[OpenPGPCard] = []
+    tokens: list[WritableOpenPGPCard] = []
     pinpad_reader.insert(card)
 
-    def open_it(**options: bool) -> OpenPGPCard:
+    def open_it(**options: bool) -> WritableOpenPGPCard:
         token = open_card(PCSCLink(pinpad_reader.name), pinpad=PinpadOptions(**options))
         assert token is not None
         tokens.append(token)
@@ -56,7 +57,7 @@ def opened(pinpad_reader: VirtualReader, card: Card, keys: Keys) -> Iterator[Ope
     assert keys.faults == []
 
 
-def sign(token: OpenPGPCard) -> None:
+def sign(token: WritableOpenPGPCard) -> None:
     """As the daemon does it: ask, tell the user, sign."""
     key = token.keys()[0]
     request = token.pin_for(key)
@@ -64,7 +65,7 @@ def sign(token: OpenPGPCard) -> None:
     check_signature(key.public, MESSAGE, token.sign(key, MESSAGE, None))
 
 
-def tries(token: OpenPGPCard, ref: PinRef = PinRef.PW1_81) -> int | None:
+def tries(token: WritableOpenPGPCard, ref: PinRef = PinRef.PW1_81) -> int | None:
     return token.pin_named(ref).tries_left
 
 
@@ -177,7 +178,7 @@ def test_length_that_the_card_names(opened: Opener, keys: Keys, card: Card) -> N
     assert admin[19:] == bytes.fromhex("0020008308") + 8 * b"\xff"
 
 
-def change(token: OpenPGPCard, ref: PinRef) -> None:
+def change(token: WritableOpenPGPCard, ref: PinRef) -> None:
     """As change_pin will do it."""
     pins, session = token._application.pins, token._application.session
     assert session.run(lambda: pins.request_change(ref)).pinpad

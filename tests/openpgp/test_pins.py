@@ -16,7 +16,7 @@ from backends.errors import (
     TimedOut,
     UseRefused,
 )
-from backends.openpgp.card import open_card
+from backends.openpgp.opening import open_card
 from backends.token import PinRef, PinRequest
 from tests.openpgp.bench import (
     AUTHENTICATE,

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from backends.openpgp.card import OpenPGPCard, open_card
+from backends.openpgp.opening import open_card
+from backends.openpgp.writable_card import WritableOpenPGPCard
 from backends.token import Algorithm, Attribute, Key, RSAAlgorithm
 from scd.keygrip import keygrip
 from tests.openpgp.links import CARDS, Recording, ReplayLink
@@ -31,7 +32,7 @@ EXTCAP = {
 }
 
 
-def opened(name: str) -> tuple[OpenPGPCard, ReplayLink]:
+def opened(name: str) -> tuple[WritableOpenPGPCard, ReplayLink]:
     link = ReplayLink(Recording.load(name))
     card = open_card(link)
     assert card is not None

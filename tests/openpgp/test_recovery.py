@@ -12,8 +12,8 @@ from backends.errors import (
     Removed,
     Terminated,
 )
-from backends.openpgp.card import open_card
 from backends.openpgp.link import LinkLost
+from backends.openpgp.opening import open_card
 from backends.token import Attribute
 from tests.openpgp.bench import (
     GET_DATA,

@@ -14,7 +14,8 @@ from assuan.events import Inquire
 from backends.errors import BadPin, PinCanceled, PinNeeded, TimedOut, TokenError
 from backends.token import PinRef, PinRequest
 from tests.fake import PIN, FakeToken
-from tests.scd.test_commands import HASH, SIGN, bed, view_of
+from tests.scd.bed import bed
+from tests.scd.test_commands import HASH, SIGN, view_of
 
 POPUP, DISMISS = "POPUPPINPADPROMPT", "DISMISSPINPADPROMPT"
 
