@@ -155,6 +155,8 @@ class Pins:
         just found right, so no try is at stake.  As a VERIFY is slow, that is put off until
         :meth:`settle`.
         """
+        if not self.kind(ref).p2:
+            raise NotSupported(f"{ref.value} is not verified by itself")
         if not pin:
             self._verify_at_pinpad(ref)
             return
@@ -270,9 +272,16 @@ class Pins:
         if sw not in (SW.SECURITY_STATUS, *_NOT_COMPARED) and tries_left(sw) is None:
             return to_error(sw)
         left = tries_left(sw)
-        if left is None:
-            left = self.read_status().tries[self.kind(ref).position]
-        return BadPin(tries_left=left)
+        return BadPin(tries_left=self._tries_read(ref) if left is None else left)
+
+    def _tries_read(self, ref: PinRef) -> int | None:
+        """None if the card is lost by now: the PIN was wrong all the same, and must not be asked
+        for as if it had not been tried."""
+        try:
+            return self.read_status().tries[self.kind(ref).position]
+        except (TokenError, LinkLost) as exc:
+            log.warning("how many tries are left cannot be read: %s", exc)
+            return None
 
     def _longest(self, ref: PinRef) -> int:
         return self.status.max_lengths[self.kind(ref).position] if self.status else 0xFF
