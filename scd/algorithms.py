@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from assuan.errors import AssuanError, Code
 from backends.curves import BY_NAME, BY_OID, Curve
-from backends.openpgp.algorithms import parse_algorithm
+from backends.openpgp.algorithms import parse_information
 from backends.token import Algorithm, ECAlgorithm, RSAAlgorithm, Use
 from scd.fingerprint import ECDH, ECDSA, EDDSA, RSA, ec_algo
 from scd.view import SLOT_USES
@@ -22,7 +22,6 @@ _NUMBER = re.compile(r"[ \t]*(\d{1,9})")
 #: Tags of the algorithm information object (OpenPGP card 3.4 section 4.4.3.11) and the number
 #: that GnuPG shows for each: that of the slot, 129 for the attestation key.
 _SLOT_NUMBERS = {0xC1: 1, 0xC2: 2, 0xC3: 3, 0xDA: 129}
-_ALGORITHM_INFORMATION = 0xFA
 
 
 def slot_ref(text: str, *, number: bool = False) -> str:
@@ -103,24 +102,7 @@ def algorithm_name(algorithm: Algorithm) -> str:
 
 
 def offered(information: bytes) -> Iterator[tuple[int, str]]:
-    """Number of the slot and name of each algorithm in the algorithm information object (DO FA).
-
-    Cards give it with or without its own tag and length, padded with zeros, or cut off; what is
-    not understood is left out.
-    """
-    position = _content(information)
-    while position + 2 <= len(information):
-        tag, length = information[position], information[position + 1]
-        value = information[position + 2 : position + 2 + length]
-        position += 2 + length
-        algorithm = parse_algorithm(value) if len(value) == length else None
-        if algorithm is not None and tag in _SLOT_NUMBERS:
+    """Number of the slot and name of each algorithm in the algorithm information object (DO FA)."""
+    for tag, algorithm in parse_information(information):
+        if tag in _SLOT_NUMBERS:
             yield _SLOT_NUMBERS[tag], algorithm_name(algorithm)
-
-
-def _content(information: bytes) -> int:
-    """Where the content begins; a length that does not agree is the card's mistake (GnuPG
-    scd/app-openpgp.c, do_getattr, on YubiKeys)."""
-    if information[:1] != bytes([_ALGORITHM_INFORMATION]):
-        return 0
-    return 2 + {0x81: 1, 0x82: 2}.get(information[1] if len(information) > 1 else 0, 0)

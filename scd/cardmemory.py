@@ -54,6 +54,10 @@ class CardMemory:
             text = f"{public.curve.algo} {public.point.hex()}"
         self._keep("key", fingerprint.hex(), text)
 
+    def forget_public_key(self, fingerprint: bytes) -> None:
+        if self._line("key", fingerprint.hex()):
+            self._write("key", fingerprint.hex(), None)
+
     def holder(self, serial: str) -> bytes | None:
         found = _HOLDER.fullmatch(self._line("holder", serial))
         return bytes.fromhex(found[2]) if found else None
@@ -69,12 +73,15 @@ class CardMemory:
 
     def _keep(self, kind: str, name: str, text: str) -> None:
         line = f"{kind} {name} {text}"
-        if self._line(kind, name) == line:
-            return
+        if self._line(kind, name) != line:
+            self._write(kind, name, line)
+
+    def _write(self, kind: str, name: str, line: str | None) -> None:
         with self._lock:
             known = self._read()
             known.pop((kind, name), None)
-            known[kind, name] = line
+            if line is not None:
+                known[kind, name] = line
             self._known = known
             write_lines(self._path, [*known.values()][-_MAX_LINES:])
 

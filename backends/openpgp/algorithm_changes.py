@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from backends.changes import PrivateKey, RSAPrivateKey
-from backends.curves import Form, encode_oid
+from backends.curves import Form
 from backends.errors import BadInput
-from backends.openpgp.algorithms import ECDH, ECDSA, EDDSA, RSA
+from backends.openpgp.algorithms import ECDH, ECDSA, EDDSA
 from backends.openpgp.slots import Slot
 from backends.token import Algorithm, ECAlgorithm, RSAAlgorithm, Use
 
 #: Sizes of RSA keys that GnuPG asks cards for (scd/app-openpgp.c, change_keyattr_from_string).
 _RSA_BITS = range(1024, 4097)
+#: What those are rounded up to.
+_RSA_STEP = 32
 _SIGNING = {Form.WEIERSTRASS: ECDSA, Form.EDWARDS: EDDSA}
 
 
@@ -46,20 +49,26 @@ def same(one: Algorithm | None, other: Algorithm) -> bool:
     return False
 
 
-def attributes(algorithm: Algorithm, present: Algorithm | None) -> bytes:
-    """What is written to DO C1 to C3, as GnuPG writes it (scd/app-openpgp.c, change_rsa_keyattr):
-    of an RSA slot only the size is changed, rounded up to 32 bits."""
-    if isinstance(algorithm, ECAlgorithm):
-        return bytes((algorithm.algo,)) + encode_oid(algorithm.curve.oid)
-    nbits = (algorithm.nbits + 31) // 32 * 32
-    kept = replace(present, nbits=nbits) if isinstance(present, RSAAlgorithm) else None
-    rsa = kept or RSAAlgorithm(nbits)
-    return (
-        bytes((RSA,))
-        + rsa.nbits.to_bytes(2, "big")
-        + rsa.ebits.to_bytes(2, "big")
-        + bytes((rsa.import_format,))
-    )
+def check_importable(algorithm: Algorithm) -> None:
+    """Raises BadInput for a key of a size that no slot can be set to."""
+    if isinstance(algorithm, RSAAlgorithm) and algorithm.nbits % _RSA_STEP:
+        raise BadInput(f"RSA keys of {algorithm.nbits} bits are not for cards")
+
+
+def adapted(
+    algorithm: Algorithm, present: Algorithm | None, offered: Iterable[Algorithm]
+) -> Algorithm:
+    """What is written to DO C1 to C3 for it.
+
+    Of an RSA slot only the size is changed, as GnuPG does it, rounded up to 32 bits
+    (scd/app-openpgp.c, change_rsa_keyattr).  All else is as the card offers it in DO FA: how a key
+    is imported, and whether the public key is wanted with it.
+    """
+    if isinstance(algorithm, RSAAlgorithm):
+        algorithm = RSAAlgorithm(-(-algorithm.nbits // _RSA_STEP) * _RSA_STEP)
+        if isinstance(present, RSAAlgorithm):
+            return replace(present, nbits=algorithm.nbits)
+    return next((offer for offer in offered if same(offer, algorithm)), algorithm)
 
 
 def described(algorithm: Algorithm | None) -> str:

@@ -139,6 +139,10 @@ class Channel:
         """Raises NotSupported, with nothing sent, if the data are too long for this card."""
         return self._whole(self._pick(command).send(command))
 
+    def check(self, command: Command) -> None:
+        """Raise NotSupported where :meth:`send` would."""
+        self._pick(command)
+
     def _pick(self, command: Command) -> Sender:
         fits = len(command.data) <= SHORT_DATA
         if self.extended and not self._t0 and not (fits and (command.le or 0) <= SHORT_ANSWER):

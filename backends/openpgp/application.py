@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 from backends.errors import Broken, HardwareFailure, NotFound, Removed, Terminated
 from backends.openpgp import tlv
-from backends.openpgp.algorithms import is_of, parse_algorithm, parse_public_key
+from backends.openpgp.algorithms import (
+    is_of,
+    parse_algorithm,
+    parse_information,
+    parse_public_key,
+)
 from backends.openpgp.apdu import ANY_LENGTH, SHORT_ANSWER, Command
 from backends.openpgp.data_objects import (
     AID,
@@ -43,17 +48,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
-    """What a card tells of a slot.  ``holds_key``: see :meth:`Application.holds_key`."""
+    """What a card tells of a slot.  ``public``: None if there is no key that can be read."""
 
     algorithm: bytes
     fingerprint: bytes
     created: int
-    holds_key: bool | None
+    public: PublicKey | None
 
-    def __str__(self) -> str:
-        if not self.holds_key:
+    def since(self, before: SlotState) -> str:
+        """What is there now, for people."""
+        if self.public is None:
             return "no key"
-        name = self.fingerprint.hex().upper() if any(self.fingerprint) else "unknown"
+        if not any(self.fingerprint):
+            return "a key without a fingerprint"
+        name = self.fingerprint.hex().upper()
+        if (self.fingerprint, self.public) != (before.fingerprint, before.public) and (
+            self.fingerprint == before.fingerprint
+        ):
+            return f"a new key beside the fingerprint {name} of the old one"
         return f"a key with the fingerprint {name}"
 
 
@@ -73,7 +85,7 @@ class Application:
         self.session = Session(link, self._select, self._is_selected)
         self.objects = Objects(self._get_data)
         self.pins = Pins(self.session, self.objects, Pinpad(self.session, pinpad))
-        self.pin_changes = PinChanges(self.session, self.objects, self.pins)
+        self.pin_changes = PinChanges(self.session, self.pins)
         self.aid: AID | None = None
         self.terminated = False
         #: Whether the card has a button; None while it has not been asked.
@@ -118,10 +130,15 @@ class Application:
     def algorithm(self, slot: Slot) -> Algorithm | None:
         return parse_algorithm(self.objects.get(slot.algorithm) or b"")
 
+    def offered(self, slot: Slot) -> list[Algorithm]:
+        """What the slot can be set to, as far as the card tells."""
+        information = self.objects.get(DO.ALGORITHM_INFORMATION) or b""
+        return [found for tag, found in parse_information(information) if tag == slot.algorithm]
+
     def public_key(self, slot: Slot) -> PublicKey | None:
         """Read once, or not at all if it was in an earlier time."""
         if slot not in self._public:
-            self._public[slot] = self._recall(slot) or self._read_public_key(slot)
+            self._public[slot] = self._recall(slot) or self.read_public_key(slot)
         return self._public[slot]
 
     def holds_key(self, slot: Slot) -> bool | None:
@@ -148,9 +165,10 @@ class Application:
             return None
         try:
             with self.certificate_selected(slot):
-                return self._get_data(DO.CERTIFICATE)
+                data = self._get_data(DO.CERTIFICATE)
         except NotFound:
             return None
+        return data and tlv.unwrap(DO.CERTIFICATE, data)
 
     @contextmanager
     def certificate_selected(self, slot: Slot) -> Iterator[None]:
@@ -159,6 +177,7 @@ class Application:
             yield
             return
         if not self._select_certificate(slot.occurrence):
+            self.session.prove()
             raise NotFound(f"the card has no place for a certificate of {slot.ref}")
         try:
             yield
@@ -171,8 +190,14 @@ class Application:
 
     def slot_state(self, slot: Slot) -> SlotState:
         algorithm = self.objects.get(slot.algorithm) or b""
-        fingerprint, created = self.fingerprint(slot), self.created(slot)
-        return SlotState(algorithm, fingerprint, created, self.holds_key(slot))
+        public = None if self.holds_key(slot) is False else self.public_key(slot)
+        return SlotState(algorithm, self.fingerprint(slot), self.created(slot), public)
+
+    def replace_key(self, slot: Slot) -> None:
+        """It is about to go, and its fingerprint may outlive it on the card: some cards keep it,
+        and a change can fail half-way."""
+        self._memory.forget_public_key(self.fingerprint(slot))
+        self.forget_key(slot)
 
     def forget_key(self, slot: Slot) -> None:
         """It is, or may be, no longer what it was."""
@@ -255,7 +280,8 @@ class Application:
         public = self._memory.public_key(fingerprint, self.created(slot), slot.use)
         return public if public and is_of(public, self.algorithm(slot)) else None
 
-    def _read_public_key(self, slot: Slot) -> PublicKey | None:
+    def read_public_key(self, slot: Slot) -> PublicKey | None:
+        """From the card, whatever is remembered."""
         algorithm = self.algorithm(slot)
         long = isinstance(algorithm, RSAAlgorithm) and self.session.channel.extended
         le = ANY_LENGTH if long else SHORT_ANSWER

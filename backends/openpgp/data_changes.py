@@ -8,11 +8,12 @@ from backends.changes import Attest, SetAttribute, WriteCertificate
 from backends.errors import BadInput, NoButton, NotFound, NotSupported, TooLarge
 from backends.openpgp import tlv
 from backends.openpgp.apdu import SHORT_ANSWER, Command
-from backends.openpgp.application import Application
+from backends.openpgp.application import Application, put_data
 from backends.openpgp.data_objects import DO
+from backends.openpgp.kdf_changes import check_kdf
 from backends.openpgp.slots import BY_REF, Slot
 from backends.openpgp.writable_objects import WritableObject, writable
-from backends.token import Attribute
+from backends.token import Attribute, PinRef
 
 _ATTEST = 0xFB
 #: CLA of an instruction that is the maker's own.
@@ -34,10 +35,11 @@ def row_of(application: Application, change: SetAttribute) -> WritableObject:
     """Raises NotSupported, or BadInput for a value that does not fit."""
     capabilities, version = application.capabilities(), application.version
     row = writable(change.attribute, change.value, capabilities, version)
+    application.session.channel.check(put_data(row.do, change.value))
     if row.touch and not application.has_button():
         raise NoButton("the card has no button")
     if change.attribute is Attribute.KDF:
-        application.pin_changes.check_kdf(change.value)
+        check_kdf(change.value)
     return row
 
 
@@ -49,16 +51,19 @@ def set_attribute(application: Application, change: SetAttribute) -> None:
     if change.attribute is Attribute.CHV_STATUS_1 and application.pins.status is not None:
         several = change.value != b"\0"
         application.pins.status = replace(application.pins.status, several_signatures=several)
+        # What was verified for one signature is used up, or is no longer good for the next.
+        application.pins.forget(PinRef.PW1_81)
 
 
 def check_certificate(application: Application, change: WriteCertificate) -> None:
     slot, most = slot_named(change.ref), application.capabilities().max_certificate
-    if application.version < (_VERSION_3 if slot.occurrence else _VERSION_2):
+    if not most or application.version < (_VERSION_3 if slot.occurrence else _VERSION_2):
         raise NotSupported(f"cards of this version keep no certificate for {change.ref}")
     if len(change.der) > most:
         raise TooLarge(f"certificate of {len(change.der)} bytes; the card takes {most}")
     if change.der and not tlv.is_one(_DER_SEQUENCE, change.der):
         raise BadInput("what is to be stored is no certificate")
+    application.session.channel.check(put_data(DO.CERTIFICATE, change.der))
 
 
 def write_certificate(application: Application, change: WriteCertificate) -> None:
@@ -69,7 +74,8 @@ def write_certificate(application: Application, change: WriteCertificate) -> Non
 
 def check_attest(application: Application, change: Attest) -> None:
     slot_named(change.ref)
-    if application.aid is None or application.aid.manufacturer != _YUBICO:
+    of_yubico = application.aid is not None and application.aid.manufacturer == _YUBICO
+    if not of_yubico or application.version < _VERSION_3:
         raise NotSupported("the card cannot attest where its keys come from")
 
 

@@ -6,29 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backends.changes import GenerateKey, RSAPrivateKey, SetAlgorithm, Stamp, WriteKey
-from backends.errors import (
-    BadInput,
-    Broken,
-    NotSupported,
-    PinNeeded,
-    TokenError,
-    Unfinished,
-)
+from backends.errors import BadInput, Broken, NotSupported, PinNeeded, TokenError, Unfinished
 from backends.openpgp.algorithm_changes import (
+    adapted,
     algorithm_of,
-    attributes,
     check_algorithm,
+    check_importable,
     described,
     same,
 )
-from backends.openpgp.algorithms import is_of, parse_public_key
+from backends.openpgp.algorithms import encode_algorithm, is_of, parse_public_key
 from backends.openpgp.apdu import ANY_LENGTH, SHORT_ANSWER, Command
 from backends.openpgp.application import Application, SlotState, put_data
 from backends.openpgp.data_changes import slot_named
+from backends.openpgp.interrupted import ENDINGS, Interrupted, plain
 from backends.openpgp.kdf import wipe
 from backends.openpgp.key_import import extended_header_list, version_1
-from backends.openpgp.link import LinkLost
-from backends.openpgp.session import Deselected
 from backends.openpgp.slots import Slot
 from backends.token import Algorithm, PublicKey, RSAAlgorithm
 
@@ -77,19 +70,20 @@ def generate(application: Application, change: GenerateKey) -> PublicKey:
 def _generated(application: Application, slot: Slot, algorithm: Algorithm | None) -> PublicKey:
     long = isinstance(algorithm, RSAAlgorithm) and application.session.channel.extended
     le = ANY_LENGTH if long else SHORT_ANSWER
-    application.forget_key(slot)
+    application.replace_key(slot)
     command = Command(_ASYMMETRIC_KEY_PAIR, _GENERATE, 0, slot.crt, le)
     return parse_public_key(application.session.command(command), algorithm)
 
 
 def check_write_key(application: Application, change: WriteKey) -> None:
-    slot, algorithm = slot_named(change.ref), _wanted(change)
+    slot, wanted = slot_named(change.ref), _wanted(change)
     if not application.capabilities().key_import:
         raise NotSupported("the card takes no keys from outside")
-    _check_algorithm(application, slot, algorithm)
-    present = application.algorithm(slot)
-    fitting = present if present and same(present, algorithm) else algorithm
-    wipe(_import_data(application, change, fitting))
+    check_importable(wanted)
+    _check_algorithm(application, slot, wanted)
+    data = _import_data(application, change, _in_future(application, slot, wanted))
+    application.session.channel.check(_import_command(application, slot, data))
+    wipe(data)
 
 
 def write_key(application: Application, change: WriteKey) -> None:
@@ -101,13 +95,14 @@ def write_key(application: Application, change: WriteKey) -> None:
         assert algorithm is not None
         data = _import_data(application, change, algorithm)
         try:
-            application.forget_key(slot)
+            application.replace_key(slot)
             application.session.command(_import_command(application, slot, data))
         finally:
             wipe(data)
         _put_stamp(application, slot, change.stamp, public)
-        if application.public_key(slot) != public:
+        if application.read_public_key(slot) != public:
             raise Broken("the card does not have the key that was sent")
+    application.key_is(slot, public)
 
 
 def _wanted(change: WriteKey) -> Algorithm:
@@ -137,14 +132,22 @@ def _check_algorithm(application: Application, slot: Slot, algorithm: Algorithm)
         raise NotSupported(f"{slot.ref} is for {described(present)}, which the card cannot change")
 
 
+def _in_future(application: Application, slot: Slot, wanted: Algorithm) -> Algorithm:
+    """What the attributes will be once they are right; as they are now if they are."""
+    present = application.algorithm(slot)
+    if present is not None and same(present, wanted):
+        return present
+    return adapted(wanted, present, application.offered(slot))
+
+
 def _put_algorithm(application: Application, slot: Slot, algorithm: Algorithm) -> None:
     """Nothing is written if the attributes say so already."""
-    present = application.algorithm(slot)
-    if same(present, algorithm):
+    present, wanted = application.algorithm(slot), _in_future(application, slot, algorithm)
+    if present == wanted:
         return
-    application.forget_key(slot)
-    application.put_data(slot.algorithm, attributes(algorithm, present))
-    if not same(application.algorithm(slot), algorithm):
+    application.replace_key(slot)
+    application.put_data(slot.algorithm, encode_algorithm(wanted))
+    if not same(application.algorithm(slot), wanted):
         raise NotSupported(f"the card keeps to {described(application.algorithm(slot))}")
 
 
@@ -160,28 +163,26 @@ def _put_stamp(application: Application, slot: Slot, stamp: Stamp, public: Publi
 
 @contextmanager
 def _telling(application: Application, slot: Slot) -> Iterator[None]:
-    """If something fails when the slot is no longer what it was, say what it is now.
-
-    A change is not to be made a second time by itself: the session repeats what was interrupted
-    by other programs, so from the first change on an interruption is an error too.
-    """
+    """If something fails when the slot is no longer what it was, say what it is now."""
     before = application.slot_state(slot)
     try:
         yield
     except PinNeeded:
         application.forget_key(slot)
         raise  # Nothing is done that need not be done once more.
-    except (TokenError, LinkLost, Deselected) as exc:
-        application.forget_key(slot)
-        after = _state_now(application, slot)
-        if after == before:
-            raise
-        now = "what is there now is not known" if after is None else f"there is now {after}"
-        raise Unfinished(f"{slot.ref} was changed in part: {exc}; {now}") from None
+    except ENDINGS as exc:
+        cause = exc
+        raise Interrupted(
+            lambda: _explained(application, slot, before, cause),
+            f"{slot.ref} may be changed in part: {exc}; what is there now is not known",
+        ) from None
 
 
-def _state_now(application: Application, slot: Slot) -> SlotState | None:
-    try:
-        return application.slot_state(slot)
-    except (TokenError, LinkLost, Deselected):
-        return None
+def _explained(
+    application: Application, slot: Slot, before: SlotState, cause: Exception
+) -> TokenError:
+    application.forget_key(slot)
+    now = application.slot_state(slot)
+    if now == before:
+        return plain(cause)
+    return Unfinished(f"{slot.ref} was changed in part: {cause}; there is now {now.since(before)}")

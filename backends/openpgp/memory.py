@@ -21,6 +21,9 @@ class Memory(Protocol):
         self, fingerprint: bytes, created: int, use: Use, public: PublicKey
     ) -> None: ...
 
+    def forget_public_key(self, fingerprint: bytes) -> None:
+        """Some card may soon have another key beside this fingerprint, or none."""
+
     def holder(self, serial: str) -> bytes | None:
         """The name (DO 5B) that the card of this serial number had when it was last read: good
         enough for a prompt, which names the card by its number as well."""
@@ -37,6 +40,8 @@ class NoMemory:
     def keep_public_key(
         self, fingerprint: bytes, created: int, use: Use, public: PublicKey
     ) -> None: ...
+
+    def forget_public_key(self, fingerprint: bytes) -> None: ...
 
     def holder(self, serial: str) -> bytes | None:
         return None

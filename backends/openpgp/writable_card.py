@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backends.changes import Change, SetAttribute
-from backends.errors import PinNeeded
+from backends.errors import PinNeeded, TokenError
 from backends.openpgp import key_changes
 from backends.openpgp.card import OpenPGPCard
 from backends.openpgp.changes import KINDS
 from backends.openpgp.data_changes import slot_named
+from backends.openpgp.interrupted import Interrupted
+from backends.openpgp.kdf_changes import KDFChange, habits
 from backends.openpgp.pins import Pin
 from backends.token import Attribute, PinRef, PinRequest, PublicKey
-
-#: Makers of cards that set their PINs to the hashes in a new KDF-DO by themselves.
-_ADJUSTS_PINS = ("yubikey", "gnuk")
 
 
 class WritableOpenPGPCard(OpenPGPCard):
@@ -27,7 +28,13 @@ class WritableOpenPGPCard(OpenPGPCard):
 
     def change(self, change: Change, pin: bytearray | None) -> PublicKey | None:
         once = Pin(pin)
-        return self._session.run(lambda: self._change(change, once))
+        try:
+            return self._session.run(lambda: self._change(change, once))
+        except Interrupted as interrupted:
+            error = self._explained(interrupted)
+        if error is not None:
+            raise error
+        return None
 
     def new_pin(self, ref: PinRef) -> PinRequest:
         return self._session.run(lambda: self._application.pin_changes.new_pin(ref))
@@ -52,9 +59,10 @@ class WritableOpenPGPCard(OpenPGPCard):
         kind = KINDS[type(change)]
         kind.check(self._application, change)
         ref = kind.pin(self._application, change)
-        # The value of the PIN itself is wanted where the way changes in which it is told.
-        wanted = _is_kdf(change) or not self._pins.is_verified(ref)
-        return self._pins.request(ref) if wanted else None
+        if _is_kdf(change):
+            # The value of the PIN itself is wanted, for the way changes in which it is told.
+            return replace(self._pins.request(ref), pinpad=False)
+        return None if self._pins.is_verified(ref) else self._pins.request(ref)
 
     def _change(self, change: Change, pin: Pin) -> PublicKey | None:
         kind = KINDS[type(change)]
@@ -67,6 +75,8 @@ class WritableOpenPGPCard(OpenPGPCard):
             self._pins.verify(ref, pin)
         else:
             self._pins.settle_for(ref)
+        # Others may have selected another application: what is written must not go there.
+        self._session.prove()
         try:
             public = kind.action(self._application, change)
         except PinNeeded:
@@ -79,8 +89,24 @@ class WritableOpenPGPCard(OpenPGPCard):
     def _set_kdf(self, value: bytes, pin: Pin) -> None:
         if not pin:
             raise PinNeeded("the admin PIN is needed, even if it is verified")
-        adjusts = self._info.card_type in _ADJUSTS_PINS
-        self._application.pin_changes.set_kdf(value, pin, adjusts_pins=adjusts)
+        application = self._application
+        KDFChange(
+            self._session,
+            application.objects,
+            self._pins,
+            application.pin_changes,
+            value,
+            habits(self._info.card_type),
+        ).make(pin)
+
+    def _explained(self, interrupted: Interrupted) -> TokenError | None:
+        """Look at the card, after contact with it was lost even, and say what is true now."""
+        try:
+            return self._session.run(interrupted.explain)
+        except TokenError:
+            return interrupted.unknown
+        finally:
+            interrupted.wipe()
 
 
 def _is_kdf(change: Change) -> bool:

@@ -13,6 +13,8 @@ from backends.token import Attribute, PinRef
 _VERSION_2, _VERSION_3 = 0x0200, 0x0300
 #: Where the card states no limit of its own.
 _SHORT = 254
+#: Three salts and two hashes by SHA-512.
+_LONGEST_KDF = 174
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ WRITABLE: dict[Attribute, WritableObject] = {
     Attribute.UIF_1: _touch_switch(DO.UIF_SIG),
     Attribute.UIF_2: _touch_switch(DO.UIF_DEC),
     Attribute.UIF_3: _touch_switch(DO.UIF_AUT),
-    Attribute.KDF: WritableObject(DO.KDF, 3, 110, possible=lambda c: c.has_kdf),
+    Attribute.KDF: WritableObject(DO.KDF, 3, _LONGEST_KDF, possible=lambda c: c.has_kdf),
     Attribute.SM_KEY_ENC: WritableObject(DO.SM_KEY_ENC, 16, 32, since=_VERSION_2),
     Attribute.SM_KEY_MAC: WritableObject(DO.SM_KEY_MAC, 16, 32, since=_VERSION_2),
     Attribute.AES_KEY: WritableObject(
