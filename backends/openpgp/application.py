@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from backends.changes import Stamp
 from backends.errors import Broken, HardwareFailure, NotFound, Removed, Terminated
 from backends.openpgp import tlv
 from backends.openpgp.algorithms import (
@@ -74,6 +75,17 @@ PREFIX = bytes.fromhex("D27600012401")
 _SELECT, _SELECT_DATA, _GET_DATA, _PUT_DATA, _ASYMMETRIC_KEY_PAIR = 0xA4, 0xA5, 0xCA, 0xDA, 0x47
 _READ_PUBLIC_KEY = 0x81
 _VERSION_3 = 0x0300
+#: Some say so of objects that they do not know at all.
+_ABSENT = frozenset(
+    {
+        SW.FUNCTION_NOT_SUPPORTED,
+        SW.FILE_NOT_FOUND,
+        SW.RECORD_NOT_FOUND,
+        SW.WRONG_PARAMETERS,
+        SW.REFERENCED_DATA_NOT_FOUND,
+        SW.WRONG_P1_P2,
+    }
+)
 #: No other application has these: an answer proves who gave it.
 _TELLING = frozenset({DO.APPLICATION, DO.PW_STATUS, DO.CARDHOLDER, DO.SECURITY_SUPPORT})
 
@@ -205,15 +217,11 @@ class Application:
         for do in KEY_OBJECTS:
             self.objects.drop(do)
 
-    def key_is(self, slot: Slot, public: PublicKey) -> None:
-        """The key of the slot, known without reading."""
+    def key_is(self, slot: Slot, public: PublicKey, stamp: Stamp) -> None:
+        """The key of the slot, known without reading: nothing can fail any more."""
         self._public[slot] = public
-        self._remember(slot, public)
-
-    def _remember(self, slot: Slot, public: PublicKey) -> None:
-        fingerprint = self.fingerprint(slot)
-        if any(fingerprint):
-            self._memory.keep_public_key(fingerprint, self.created(slot), slot.use, public)
+        fingerprint = stamp.fingerprint(public)
+        self._memory.keep_public_key(fingerprint, stamp.created, slot.use, public)
 
     def _select(self) -> None:
         self.pins.forget()
@@ -269,6 +277,9 @@ class Application:
         self.session.prove()
         if response.sw == SW.MEMORY_FAILURE:
             raise HardwareFailure("memory failure on the card")
+        if do is DO.KDF and response.sw not in _ABSENT:
+            # Without it a PIN would go as it is, which may cost a try.
+            raise Broken(f"how PINs are sent to this card cannot be read (SW {response.sw:04X})")
         # Cards have many words for "not there", and some for "not now": 6A88, 6A83, 6982...
         return None
 
@@ -296,7 +307,9 @@ class Application:
         except Broken as exc:
             log.warning("%s: left out: %s", slot.ref, exc)
             return None
-        self._remember(slot, public)
+        fingerprint = self.fingerprint(slot)
+        if any(fingerprint):
+            self._memory.keep_public_key(fingerprint, self.created(slot), slot.use, public)
         return public
 
     def _select_certificate(self, occurrence: int) -> bool:

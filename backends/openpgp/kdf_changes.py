@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from backends.errors import BadInput, BadPin, TokenError, Unfinished
-from backends.openpgp.apdu import Command
+from backends.openpgp.application import put_data
 from backends.openpgp.data_objects import DO
 from backends.openpgp.interrupted import ENDINGS, Interrupted, plain
 from backends.openpgp.kdf import KDF, wipe
@@ -17,7 +17,6 @@ from backends.openpgp.pins import Pin, Pins
 from backends.openpgp.session import Session
 from backends.token import PinRef
 
-_PUT_DATA = 0xDA
 #: PW1 as cards leave the factory, which is what clients assume when they set the KDF-DO up.
 _FACTORY_PW1 = b"123456"
 
@@ -125,7 +124,7 @@ class KDFChange:
             self._changes.reset_pw1(self._pw1)
             self._changes.put_code(bytearray())
         self._put = True
-        self._session.command(Command(_PUT_DATA, 0, DO.KDF, self._value))
+        self._session.command(put_data(DO.KDF, self._value))
 
     def _interrupted(self, cause: Exception, secrets: ExitStack) -> Interrupted:
         return Interrupted(

@@ -63,7 +63,7 @@ def generate(application: Application, change: GenerateKey) -> PublicKey:
         _put_stamp(application, slot, change.stamp, public)
         if not is_of(public, algorithm):
             raise Broken(f"the card was to make a key of the kind {described(algorithm)}")
-    application.key_is(slot, public)
+    application.key_is(slot, public, change.stamp)
     return public
 
 
@@ -102,7 +102,7 @@ def write_key(application: Application, change: WriteKey) -> None:
         _put_stamp(application, slot, change.stamp, public)
         if application.read_public_key(slot) != public:
             raise Broken("the card does not have the key that was sent")
-    application.key_is(slot, public)
+    application.key_is(slot, public, change.stamp)
 
 
 def _wanted(change: WriteKey) -> Algorithm:

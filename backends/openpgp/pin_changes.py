@@ -123,7 +123,7 @@ class PinChanges:
 
     def take_back(self, ref: PinRef) -> None:
         """The card itself forgets that the PIN was verified; cards before version 3.0 cannot."""
-        kind = self._pins.kind(ref)
+        kind = self._pins.verifiable(ref)
         self._pins.forget(ref)
         self._session.prove()
         sw = self._session.channel.send(Command(_VERIFY, _NOT_VERIFIED, kind.p2)).sw

@@ -155,8 +155,7 @@ class Pins:
         just found right, so no try is at stake.  As a VERIFY is slow, that is put off until
         :meth:`settle`.
         """
-        if not self.kind(ref).p2:
-            raise NotSupported(f"{ref.value} is not verified by itself")
+        self.verifiable(ref)
         if not pin:
             self._verify_at_pinpad(ref)
             return
@@ -296,6 +295,13 @@ class Pins:
         if ref not in _KINDS or (ref is PinRef.RC and self.is_version_1):
             raise NotSupported(f"an OpenPGP card has no PIN {ref.value}")
         return _KINDS[ref]
+
+    def verifiable(self, ref: PinRef) -> Kind:
+        """The kind of a PIN that VERIFY takes: not the resetting code."""
+        kind = self.kind(ref)
+        if not kind.p2:
+            raise NotSupported(f"{ref.value} is not verified by itself")
+        return kind
 
     def kdf(self) -> KDF | None:
         data = self._objects.get(DO.KDF) if self.has_kdf else None
