@@ -443,6 +443,17 @@ def test_exact_le() -> None:
     assert len(holder.raw("00CA004F10").data) == 16
 
 
+def test_exact_le_of_a_chain() -> None:
+    holder = hand(exact_le=True)
+    generate(holder, 2, curve_bytes("cv25519", 2))
+    data = cipher_object(peer_of("cv25519"))
+    holder.user()
+    assert holder.raw(bytes.fromhex("102A808610") + data[:16]).sw == OK
+    last = bytes.fromhex("002A8086") + bytes([len(data) - 16]) + data[16:]
+    assert holder.raw(last + b"\0").sw == 0x6C20
+    assert len(holder.raw(last + b"\x20").data) == 32
+
+
 def test_exact_le_does_nothing_twice() -> None:
     holder = hand(exact_le=True)
     generate(holder, 1, curve_bytes("ed25519", 1))
