@@ -88,3 +88,16 @@ BY_OID: dict[str, Curve] = {oid: curve for curve in CURVES for oid in (curve.oid
 BY_NAME: dict[str, Curve] = {
     name.lower(): curve for curve in CURVES for name in (curve.name, curve.algo)
 }
+
+
+def encode_oid(dotted: str) -> bytes:
+    """Contents octets of an OBJECT IDENTIFIER (X.690 section 8.19): no tag, no length."""
+    first, second, *rest = (int(arc) for arc in dotted.split("."))
+    return b"".join(_base128(arc) for arc in (40 * first + second, *rest))
+
+
+def _base128(number: int) -> bytes:
+    octets = [number & 0x7F]
+    while number := number >> 7:
+        octets.append(0x80 | number & 0x7F)
+    return bytes(reversed(octets))

@@ -14,6 +14,7 @@ CODES: dict[type[errors.TokenError], Code] = {
     errors.Removed: Code.CARD_REMOVED,
     errors.NotFound: Code.NO_OBJ,
     errors.NotSupported: Code.UNSUPPORTED_OPERATION,
+    errors.NoButton: Code.INV_OBJ,
     errors.BadInput: Code.INV_VALUE,
     errors.TooLarge: Code.TOO_LARGE,
     errors.UseRefused: Code.USE_CONDITIONS,

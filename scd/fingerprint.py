@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from backends.curves import Curve, Form
+from backends.curves import Curve, Form, encode_oid
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd.sexp import prefixed_point
 
@@ -60,16 +60,3 @@ def _mpi(value: bytes) -> bytes:
     """RFC 4880 section 3.2: the length in bits, then the bytes without leading zeros."""
     value = value.lstrip(b"\0")
     return int.from_bytes(value, "big").bit_length().to_bytes(2, "big") + value
-
-
-def encode_oid(dotted: str) -> bytes:
-    """Contents octets of an OBJECT IDENTIFIER (X.690 section 8.19), no tag, no length."""
-    first, second, *rest = map(int, dotted.split("."))
-    return b"".join(_base128(arc) for arc in (40 * first + second, *rest))
-
-
-def _base128(value: int) -> bytes:
-    out = bytes([value & 0x7F])
-    while value := value >> 7:
-        out = bytes([0x80 | value & 0x7F]) + out
-    return out

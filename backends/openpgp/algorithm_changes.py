@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backends.changes import PrivateKey, RSAPrivateKey
-from backends.curves import Form
+from backends.curves import Form, encode_oid
 from backends.errors import BadInput
-from backends.openpgp.algorithms import ECDH, ECDSA, EDDSA, RSA, encode_oid
+from backends.openpgp.algorithms import ECDH, ECDSA, EDDSA, RSA
 from backends.openpgp.slots import Slot
 from backends.token import Algorithm, ECAlgorithm, RSAAlgorithm, Use
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.curves import BY_OID, Curve, Form
+from backends.curves import BY_OID, Curve, Form, encode_oid
 from backends.errors import Broken
 from backends.openpgp import tlv
 from backends.token import (
@@ -63,19 +63,6 @@ def is_of(public: PublicKey, algorithm: Algorithm | None) -> bool:
     if isinstance(public, RSAPublicKey):
         return isinstance(algorithm, RSAAlgorithm) and algorithm.nbits == public.n.bit_length()
     return isinstance(algorithm, ECAlgorithm) and algorithm.curve == public.curve
-
-
-def encode_oid(dotted: str) -> bytes:
-    """The content of a DER OBJECT IDENTIFIER, without tag and length."""
-    first, second, *rest = (int(arc) for arc in dotted.split("."))
-    return b"".join(_base128(arc) for arc in (40 * first + second, *rest))
-
-
-def _base128(number: int) -> bytes:
-    octets = [number & 0x7F]
-    while number := number >> 7:
-        octets.append(0x80 | number & 0x7F)
-    return bytes(reversed(octets))
 
 
 _CURVES: dict[bytes, Curve] = {encode_oid(oid): curve for oid, curve in BY_OID.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backends.changes import Attest, SetAttribute, WriteCertificate
-from backends.errors import BadInput, NotFound, NotSupported, TooLarge
+from backends.errors import BadInput, NoButton, NotFound, NotSupported, TooLarge
 from backends.openpgp import tlv
 from backends.openpgp.apdu import SHORT_ANSWER, Command
 from backends.openpgp.application import Application
@@ -35,7 +35,7 @@ def row_of(application: Application, change: SetAttribute) -> WritableObject:
     capabilities, version = application.capabilities(), application.version
     row = writable(change.attribute, change.value, capabilities, version)
     if row.touch and not application.has_button():
-        raise NotSupported("the card has no button")
+        raise NoButton("the card has no button")
     if change.attribute is Attribute.KDF:
         application.pin_changes.check_kdf(change.value)
     return row

@@ -39,10 +39,12 @@ class PinChanges:
         self._pins = pins
 
     def new_pin(self, ref: PinRef) -> PinRequest:
-        """The lengths that a new value may have."""
+        """The lengths that a new value may have, and whether :meth:`change` has both values
+        entered at the pinpad."""
         kind, status = self._pins.kind(ref), self._pins.status or self._pins.read_status()
         longest = status.max_lengths[kind.position]
-        return PinRequest(ref, min_length=kind.min_length, max_length=longest)
+        at_pinpad = self._pins.announce_change(ref)
+        return PinRequest(ref, min_length=kind.min_length, max_length=longest, pinpad=at_pinpad)
 
     def change(self, ref: PinRef, old: Pin, new: bytearray) -> None:
         """The old PIN is verified first.  Cards split what CHANGE REFERENCE DATA brings by the

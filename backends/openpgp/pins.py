@@ -76,7 +76,7 @@ class Pins:
         self._verified: set[PinRef] = set()
         self._put_off: tuple[PinRef, bytearray] | None = None
         self._seen: tuple[float, bytes] | None = None
-        #: What the last request said that the user is to do at the pinpad: good for one time.
+        #: What was said last that the user is to do at the pinpad: good for one time.
         self._announced: tuple[Feature, PinRef] | None = None
         #: Set once the application is known: its version, and whether it can have a KDF-DO.
         self.version = 0
@@ -120,30 +120,29 @@ class Pins:
 
     def request(self, ref: PinRef) -> PinRequest:
         """What to ask for.  Raises PinBlocked."""
-        return self._request(ref, Feature.VERIFY_PIN_DIRECT)
-
-    def request_change(self, ref: PinRef) -> PinRequest:
-        """The same for CHANGE REFERENCE DATA, which wants the old and the new value."""
-        if ref is PinRef.PW1_82 and self.kind(ref) is not _CHV2:
-            raise NotSupported("PW1 is changed by the name of PW1.81")
-        return self._request(ref, Feature.MODIFY_PIN_DIRECT)
-
-    def _request(self, ref: PinRef, feature: Feature) -> PinRequest:
         self._announced = None
         kind, status = self.kind(ref), self.read_status()
         if status.tries[kind.position] == 0:
             raise PinBlocked("no tries are left for this PIN")
-        at_pinpad = bool(kind.p2) and self._lengths_at_pinpad(feature, ref) is not None
-        if at_pinpad:
-            self._announced = feature, ref
         return PinRequest(
             ref,
             tries_left=status.tries[kind.position],
             min_length=kind.min_length,
             max_length=status.max_lengths[kind.position],
             each_time=ref is PinRef.PW1_81 and self.forced,
-            pinpad=at_pinpad,
+            pinpad=self._announce(Feature.VERIFY_PIN_DIRECT, ref),
         )
+
+    def announce_change(self, ref: PinRef) -> bool:
+        """Whether old and new value are to be entered at the pinpad: then
+        :meth:`modify_at_pinpad` is the next that is done with a PIN."""
+        return self._announce(Feature.MODIFY_PIN_DIRECT, ref)
+
+    def _announce(self, feature: Feature, ref: PinRef) -> bool:
+        self._announced = None
+        if self.kind(ref).p2 and self._lengths_at_pinpad(feature, ref) is not None:
+            self._announced = feature, ref
+        return self._announced is not None
 
     def verify(self, ref: PinRef, pin: Pin) -> None:
         """VERIFY within an operation.  Raises PinNeeded if the PIN was taken already.
@@ -222,7 +221,7 @@ class Pins:
         self._verified.add(ref)
 
     def modify_at_pinpad(self, ref: PinRef) -> None:
-        """CHANGE REFERENCE DATA within an operation, after :meth:`request_change` announced it."""
+        """CHANGE REFERENCE DATA within an operation, after :meth:`announce_change`."""
         lengths = self._take_announced(Feature.MODIFY_PIN_DIRECT, ref)
         self.forget(ref, _OTHER_PW1.get(ref, ref))
         self._check_entry(ref, self._pinpad.modify(self.kind(ref).p2, lengths))
@@ -231,7 +230,8 @@ class Pins:
         if self._announced != (feature, ref):
             raise PinNeeded("the PIN is not, or no longer, verified")
         self._session.prove()
-        lengths, self._announced = self._lengths_at_pinpad(feature, ref), None
+        lengths = self._lengths_at_pinpad(feature, ref)
+        self._announced = self._seen = None
         if lengths is None:
             raise PinNeeded("the PIN can no longer be entered at the pinpad")
         return lengths

@@ -13,12 +13,12 @@ from assuan.errors import AssuanError, Code
 from assuan.options import Options
 from assuan.server import Handler
 from backends.changes import GenerateKey, Stamp, WriteKey
-from backends.curves import Form
+from backends.curves import Form, encode_oid
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd.algorithms import named_algorithm, slot_ref, slot_use
 from scd.card import Card
 from scd.changing import change, permit_admin, writable
-from scd.fingerprint import encode_oid, fingerprint, kek_params
+from scd.fingerprint import fingerprint, kek_params
 from scd.keydata import KeyData, read_keydata
 from scd.pin import wipe
 from scd.session import Session

@@ -10,7 +10,6 @@ from assuan.server import Handler
 from backends.changes import Attest, Change, SetAlgorithm, SetAttribute, WriteCertificate
 from backends.token import Attribute
 from scd.algorithms import key_attr, slot_ref
-from scd.card import Card
 from scd.changing import change, permit_admin, writable
 from scd.escape import unescape
 from scd.pin import wipe
@@ -31,7 +30,6 @@ _READ_ONLY = {
     Attribute.KEY_STATUS,
     Attribute.ALGORITHM_INFORMATION,
 }
-_SWITCHES = {Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3}
 
 
 def _attribute(attribute: Attribute) -> Callable[[bytes], Change]:
@@ -64,15 +62,7 @@ async def setattr_(session: Session, args: bytes) -> None:
     else:
         wanted = make(unescape(text.lstrip(b" \t")))
     async with card.lane:
-        if isinstance(wanted, SetAttribute) and wanted.attribute in _SWITCHES:
-            await _require_button(card)
         await change(session, card, wanted)
-
-
-async def _require_button(card: Card) -> None:
-    known = await card.call(card.token.attributes, {Attribute.BUTTON})
-    if not any(known.get(Attribute.BUTTON, bytes([card.info.capabilities.button]))):
-        raise AssuanError(Code.INV_OBJ, "the card has no button")
 
 
 async def _inquired(session: Session, keyword: str) -> bytes:

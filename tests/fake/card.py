@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from backends import changes
 from backends.curves import CURVE25519, ED25519
-from backends.errors import BadInput, NotFound, NotSupported, PinNeeded, Removed
+from backends.errors import BadInput, NoButton, NotFound, NotSupported, PinNeeded, Removed
 from backends.token import (
     Algorithm,
     Attribute,
@@ -32,6 +32,7 @@ _USES = {
     "OPENPGP.2": Use.DECRYPT,
     "OPENPGP.3": Use.SIGN | Use.AUTHENTICATE,
 }
+_SWITCHES = (Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3)
 _BY_USER = (Attribute.PRIVATE_DO_1, Attribute.PRIVATE_DO_3)
 
 _CA_FINGERPRINTS = (Attribute.CA_FPR_1, Attribute.CA_FPR_2, Attribute.CA_FPR_3)
@@ -175,6 +176,8 @@ class FakeCard:
         match change:
             case changes.SetAttribute(attribute, value):
                 _require_fit(value, _LIMITS.get(attribute, _LIMIT))
+                if attribute in _SWITCHES and not self.info.capabilities.button:
+                    raise NoButton("this card has no button")
                 by_user = attribute in _BY_USER
                 return self._unless_verified(PinRef.PW1_82 if by_user else PinRef.PW3)
             case changes.WriteCertificate(_, der):

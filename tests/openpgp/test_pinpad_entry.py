@@ -89,6 +89,17 @@ def test_wrong_pin_is_one_try(bench: Bench, link: PinpadLink) -> None:
     assert bench.tries() == 3
 
 
+def test_tries_are_read_after_a_wrong_pin(bench: Bench, link: PinpadLink) -> None:
+    """And not taken from the PW status that came with a selection just before the entry."""
+    assert bench.card.pin_for(bench.key(SIGN)) is not None
+    select_other_application(bench)
+    link.typed = [WRONG_PIN]
+    link.strike(VERIFY, b"\x69\x82")
+    with pytest.raises(BadPin):
+        bench.use(SIGN)
+    assert [apdu[1] for apdu in link.sent[-2:]] == [VERIFY, GET_DATA]
+
+
 @pytest.mark.parametrize(
     ("sw", "error"),
     [(0x6400, TimedOut), (0x6401, PinCanceled), (0x6403, BadPin), (0x6B80, Broken)],
@@ -254,9 +265,8 @@ def test_derivation_that_another_program_set_up_after_the_question(tmp_path: Pat
 
 
 def change(bench: Bench, ref: PinRef) -> None:
-    pins, session = bench.card._application.pins, bench.card._application.session
-    assert session.run(lambda: pins.request_change(ref)).pinpad
-    session.run(lambda: pins.modify_at_pinpad(ref))
+    assert bench.card.new_pin(ref).pinpad
+    bench.card.change_pin(ref, None, None)
 
 
 def test_change(bench: Bench, link: PinpadLink) -> None:
@@ -277,23 +287,20 @@ def test_change_that_fails(bench: Bench, link: PinpadLink) -> None:
 
 
 def test_change_is_announced_and_not_repeated(bench: Bench, link: PinpadLink) -> None:
-    pins, session = bench.card._application.pins, bench.card._application.session
     assert bench.card.pin_named(PinRef.PW1_81).pinpad
     with pytest.raises(PinNeeded):
-        session.run(lambda: pins.modify_at_pinpad(PinRef.PW1_81))
+        bench.card.change_pin(PinRef.PW1_81, None, None)
     link.typed = [LinkLost("card was reset")]
     with pytest.raises(Broken):
         change(bench, PinRef.PW1_81)
     assert len(link.entries) == 1
 
 
-def test_pw1_is_changed_by_one_name(bench: Bench) -> None:
-    with pytest.raises(NotSupported):
-        change(bench, PinRef.PW1_82)
+def test_resetting_code_is_not_changed_at_the_pinpad(bench: Bench) -> None:
+    assert not bench.card.new_pin(PinRef.RC).pinpad
 
 
 def test_reader_that_cannot_change(bench: Bench, link: PinpadLink) -> None:
     link.features = bytes.fromhex("060442330006")
-    pins, session = bench.card._application.pins, bench.card._application.session
-    assert not session.run(lambda: pins.request_change(PinRef.PW1_81)).pinpad
+    assert not bench.card.new_pin(PinRef.PW1_81).pinpad
     assert bench.card.pin_named(PinRef.PW1_81).pinpad

@@ -179,10 +179,9 @@ def test_length_that_the_card_names(opened: Opener, keys: Keys, card: Card) -> N
 
 
 def change(token: WritableOpenPGPCard, ref: PinRef) -> None:
-    """As change_pin will do it."""
-    pins, session = token._application.pins, token._application.session
-    assert session.run(lambda: pins.request_change(ref)).pinpad
-    session.run(lambda: pins.modify_at_pinpad(ref))
+    """As the daemon does it."""
+    assert token.new_pin(ref).pinpad
+    token.change_pin(ref, None, None)
 
 
 @pytest.mark.parametrize(("ref", "old"), [(PinRef.PW1_81, USER_PIN), (PinRef.PW3, ADMIN_PIN)])

@@ -105,6 +105,15 @@ def test_failures(
     assert card.card_state.pin_data.pw1_retry_counter == 3
 
 
+def test_change_of_the_pin(home: Home, keys: Keys) -> None:
+    home.send_to_pinpad(keys.pipe, f"{USER_PIN} {WRONG_PIN} {WRONG_PIN}")
+    assert "OK" in home.connect_agent("SCD SERIALNO", "SCD PASSWD 1").stdout.decode()
+    assert "Please enter the PIN and New PIN" in home.prompts[0].desc
+    home.send_to_pinpad(keys.pipe, WRONG_PIN)
+    sign_and_verify(home, key_of_token(home, "Karla Card"))
+    assert {prompt.kind for prompt in home.prompts} == {"CONFIRM"}
+
+
 def test_disable_pinpad(home: Home, keys: Keys) -> None:
     with (home.path / "scdaemon.conf").open("a") as conf:
         conf.write("disable-pinpad\n")
