@@ -153,5 +153,5 @@ def changeable(request: pytest.FixtureRequest) -> Iterator[Changeable]:
 
 @pytest.fixture(params=[name for name in CHANGEABLE if name != "jcecard"])
 def importing(request: pytest.FixtureRequest) -> Iterator[Changeable]:
-    """Those that show the public key of what was imported; jcecard does not."""
+    """Those that use what was imported; jcecard takes RSA keys and then has none."""
     yield from CHANGEABLE[request.param](request)
