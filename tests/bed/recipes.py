@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tests.bed.gnupg import Home
 from tests.bed.process import ProgramFailed
@@ -21,17 +22,60 @@ def generate_on_card(home: Home, kind: str, name: str) -> str:
 
     ``name``: at least five characters.  Returns the fingerprint.
     """
+    set_key_attributes(home, CARD_KEYS[kind])
+    return generate_as_set(home, name)
+
+
+def set_key_attributes(home: Home, kinds: Sequence[str]) -> None:
+    """Change the algorithm of each slot, in order, as KEY-ATTR has them."""
     changes = [
         f"SCD SETATTR KEY-ATTR --force {slot} {attributes}"
-        for slot, attributes in enumerate(CARD_KEYS[kind], 1)
+        for slot, attributes in enumerate(kinds, 1)
     ]
     replies = home.connect_agent("SCD SERIALNO", *changes).stdout.decode()
     if "ERR" in replies:
         raise ProgramFailed(f"key attributes: {replies}")
-    answers = ["admin", "generate", "n", "0", name, f"{name.split()[0]}@example.org", "", "quit"]
+
+
+def generate_as_set(home: Home, name: str, imports: bool = True) -> str:
+    """As :func:`generate_on_card`, of whatever algorithms the slots have.
+
+    ``imports``: whether keys can be imported, so that gpg asks whether to keep a copy.
+    """
+    backup = ["n"] if imports else []
+    email = f"{name.split()[0]}@example.org"
+    return _created(card_edit(home, "generate", *backup, "0", name, email, ""))
+
+
+def card_edit(home: Home, *answers: str) -> str:
+    """Say this to ``gpg --card-edit``, as an administrator, and return what it told."""
     command = ["--no-tty", "--status-fd", "2", "--command-fd", "0", "--card-edit"]
-    done = home.run("gpg", *command, input="".join(f"{answer}\n" for answer in answers))
-    return _created(done.stderr.decode())
+    lines = "".join(f"{answer}\n" for answer in ("admin", *answers, "quit"))
+    return home.run("gpg", *command, input=lines).stderr.decode()
+
+
+def make_key_pair(home: Home, primary: str, subkey: str, name: str) -> str:
+    """Let gpg make an OpenPGP key in software, without a passphrase; returns the fingerprint.
+
+    ``primary``, ``subkey``: algorithm and size or curve, for signing and for encryption.
+    """
+    lines = ["%no-protection", f"Name-Real: {name}", "Expire-Date: 0"]
+    for word, usage, kind in (("Key", "sign", primary), ("Subkey", "encrypt", subkey)):
+        algorithm, size = kind.split()
+        measure = "Length" if size.isdigit() else "Curve"
+        lines += [f"{word}-Type: {algorithm}", f"{word}-{measure}: {size}"]
+        lines += [f"{word}-Usage: {usage}"]
+    lines.sort(key=lambda line: line.startswith(("Name", "Expire")))
+    parameters = "\n".join([*lines, "%commit", ""])
+    done = home.gpg("--status-fd", "1", "--full-gen-key", input=parameters)
+    return _created(done.stdout.decode())
+
+
+def keys_to_card(home: Home, fingerprint: str) -> None:
+    """Let ``gpg --edit-key`` move the primary key to slot 1 and the subkey to slot 2."""
+    answers = ["keytocard", "y", "1", "key 1", "keytocard", "2", "save"]
+    command = ["--no-tty", "--status-fd", "2", "--command-fd", "0", "--edit-key", fingerprint]
+    home.run("gpg", *command, input="".join(f"{answer}\n" for answer in answers))
 
 
 def key_of_token(home: Home, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import pytest
@@ -18,7 +18,7 @@ from tests.bed.card import ADMIN_PIN, USER_PIN
 from tests.bed.key_maker import allow_several_signatures, make_key
 from tests.bed.simulated import PRESETS, Profile, SimulatedCard
 from tests.bed.softhsm import MODULE, SoftHSM
-from tests.bed.virtual_reader import VirtualReader
+from tests.bed.virtual_reader import Card, VirtualReader
 from tests.contract.specimens import Changeable, Specimen
 from tests.openpgp.links import VirtualLink
 
@@ -39,7 +39,22 @@ def fake_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
 
 def card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Specimen]:
     card = request.getfixturevalue("card")
-    for slot, kind in enumerate(("ed25519", "cv25519", "rsa2048"), 1):
+    counters = card.card_state.pin_data
+    kinds = ("ed25519", "cv25519", "rsa2048")
+    yield from behind_pcscd(request, card, kinds, lambda: int(counters.pw1_retry_counter))
+
+
+def simulated_card(request: pytest.FixtureRequest) -> Iterator[Specimen]:
+    card = SimulatedCard()
+    kinds = ("rsa2048", "nistp256-ecdh", "nistp256")
+    yield from behind_pcscd(request, card, kinds, lambda: card.pins.pw1.tries)
+
+
+def behind_pcscd(
+    request: pytest.FixtureRequest, card: Card, kinds: Sequence[str], tries: Callable[[], int]
+) -> Iterator[Specimen]:
+    """A card of either kind with keys of these kinds in its slots."""
+    for slot, kind in enumerate(kinds, 1):
         make_key(card, slot, kind)
     allow_several_signatures(card, True)
     reader: VirtualReader = request.getfixturevalue("reader")
@@ -47,8 +62,7 @@ def card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Specimen]:
     provider = PCSCProvider()
     try:
         token = only_token(provider)
-        counters = card.card_state.pin_data
-        yield Specimen(token, USER_PIN.encode(), b"654321", lambda: counters.pw1_retry_counter)
+        yield Specimen(token, USER_PIN.encode(), b"654321", tries)
         token.close()
     finally:
         provider.close()
@@ -89,6 +103,7 @@ def filled_softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 FAMILIES: dict[str, Maker] = {
     "fake": fake_token,
     "card": card_behind_pcscd,
+    "simulated": simulated_card,
     "softhsm": softhsm_token,
 }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from tests.bed.simulated import crypto, data, objects, security, tlv
+from tests.bed.simulated import applications, crypto, data, objects, security, yubikey
 from tests.bed.simulated.pins import Pins
 from tests.bed.simulated.profile import Profile
 from tests.bed.simulated.state import State
-from tests.bed.simulated.status import SW, Refused, require
+from tests.bed.simulated.status import SW, require
 from tests.bed.simulated.transport import Command, Transport
 
 Handler = Callable[[State, Command], bytes]
@@ -29,9 +29,12 @@ _COMMANDS: dict[int, Handler] = {
     0xDA: data.put_data,
     0xDB: data.put_data_odd,
     0xE6: security.terminate,
+    0xF1: yubikey.get_version,
+    0xFB: yubikey.attest,
 }
+#: Of other applications and of no application.
+_OUTSIDE: dict[int, Handler] = {0x1D: yubikey.configuration, 0xB0: applications.read_binary}
 _SELECT, _ACTIVATE = 0xA4, 0x44
-_BY_NAME = 0x04
 _PROPRIETARY = 0x80
 #: Initialisation, protocol T=1 twice with its parameters (ISO 7816-3 section 8.2).
 _ATR_START = bytes.fromhex("8131FE45")
@@ -84,7 +87,7 @@ class SimulatedCard:
 
     def power_off(self) -> None:
         self.powered = False
-        self._state.selected = False
+        self._state.selected = b""
         self._state.forget()
         self._transport.forget()
 
@@ -105,28 +108,12 @@ class SimulatedCard:
     def _execute(self, command: Command) -> tuple[bytes, int]:
         require(command.cla in (0x00, _PROPRIETARY), SW.UNKNOWN_CLA)
         require(command.cla == 0 or self.profile.any_class, SW.UNKNOWN_CLA)
-        if command.ins == _SELECT:
-            return self._select(command)
         state = self._state
-        require(state.selected and command.ins in _COMMANDS, SW.UNKNOWN_INS)
+        if command.ins == _SELECT:
+            return applications.select(state, command)
+        if command.ins in _OUTSIDE:
+            return _OUTSIDE[command.ins](state, command), SW.OK
+        ours = state.selected == applications.OPENPGP
+        require(ours and command.ins in _COMMANDS, SW.UNKNOWN_INS)
         require(not state.terminated or command.ins == _ACTIVATE, SW.CONDITIONS)
         return _COMMANDS[command.ins](state, command), SW.OK
-
-    def _select(self, command: Command) -> tuple[bytes, int]:
-        """SELECT (section 7.2.1): what does not succeed changes nothing."""
-        state, name = self._state, command.data
-        require(command.p1 == _BY_NAME and command.p2 in (0x00, 0x0C), SW.FILE_NOT_FOUND)
-        if name in self.profile.other_applications:
-            state.selected = False
-            state.forget()
-            return b"", SW.OK
-        aid = objects.value(state, 0x4F)
-        whole = len(name) > len(objects.AID_PREFIX)
-        if len(name) < 5 or not aid.startswith(name) or (whole and not self.profile.whole_aid):
-            raise Refused(SW.FILE_NOT_FOUND)
-        state.selected = True
-        state.forget()
-        if state.terminated:
-            return b"", SW.TERMINATED
-        answer = tlv.encode(0x6F, tlv.encode(0x84, aid)) if self.profile.select_answers else b""
-        return answer, SW.OK

@@ -32,7 +32,7 @@ def perform_security_operation(state: State, command: Command) -> bytes:
 def _sign(state: State, data: bytes) -> bytes:
     """COMPUTE DIGITAL SIGNATURE: counts, and uses up the PIN if it is asked each time."""
     once = objects.value(state, objects.PW_STATUS)[0] == 0
-    refusal = state.profile.used_up_pin if once and state.counter else state.profile.pin_missing
+    refusal = state.profile.used_up_pin if state.used_up else state.profile.pin_missing
     require(PW1_SIGN in state.pins.verified, refusal)
     key = _key(state, SIGN)
     if isinstance(key, RSAKey):
@@ -42,6 +42,7 @@ def _sign(state: State, data: bytes) -> bytes:
     state.counter = min(state.counter + 1, 0xFFFFFF)
     if once:
         state.pins.verified.discard(PW1_SIGN)
+        state.used_up = True
     return signature
 
 

@@ -24,7 +24,7 @@ def get_data(state: State, command: Command) -> bytes:
     require(objects.has(profile, tag) and tag not in profile.unreadable, profile.absent)
     _allow(state, RULES[tag].read, profile.absent)
     content = objects.value(state, tag)
-    return tlv.encode(tag, content) if tag in profile.wrapped else content
+    return objects.encoded(state, tag, content) if tag in profile.wrapped else content
 
 
 def _allow(state: State, condition: int, never: int = SW.SECURITY_STATUS) -> None:

@@ -90,7 +90,7 @@ RULES: dict[int, Rule] = {
     0x6E: _made(),
     0x73: _made(),
     0x7A: _made(),
-    0x7F66: _made(lambda p: p.extended_length_information and p.extended_length and _three(p)),
+    0x7F66: _made(lambda p: p.extended_length_information),
     0x7F74: _made(lambda p: p.button),
     COUNTER: _made(),
     0xC0: _made(),
@@ -109,13 +109,13 @@ UNSET: dict[int, bytes] = {
     **dict.fromkeys((0xC7, 0xC8, 0xC9, 0xCA, 0xCB, 0xCC), bytes(20)),
     **dict.fromkeys((0xCE, 0xCF, 0xD0), bytes(4)),
     **dict.fromkeys((*UIF, 0xD9), bytes.fromhex("0020")),
-    0xDA: bytes.fromhex("010800001100"),
+    0xDA: algorithms.curve_bytes("nistp256", algorithms.SIGN),
 }
 
 
 def has(profile: Profile, tag: int) -> bool:
     """Whether the card knows the object at all."""
-    return tag in RULES and RULES[tag].has(profile)
+    return tag in RULES and (RULES[tag].has(profile) or tag in profile.initial)
 
 
 def value(state: State, tag: int) -> bytes:
@@ -126,6 +126,13 @@ def value(state: State, tag: int) -> bytes:
         return state.certificates[state.occurrence]
     unset = state.profile.kdf_object if tag == KDF else UNSET.get(tag, b"")
     return state.stored.get(tag) or unset
+
+
+def encoded(state: State, tag: int, content: bytes) -> bytes:
+    """With tag and length."""
+    if tag in state.profile.long_lengths:
+        return tlv.encode_long(tag, content)
+    return tlv.encode(tag, content)
 
 
 def historical(state: State) -> bytes:
@@ -153,6 +160,8 @@ def _aid(state: State) -> bytes:
 def _capabilities(state: State) -> bytes:
     """Section 4.4.3.7: ten bytes; one in version 1."""
     p = state.profile
+    if p.capabilities is not None:
+        return p.capabilities
     bits = (
         p.secure_messaging is not None,
         bool(p.get_challenge),
@@ -203,6 +212,8 @@ def _key_information(state: State) -> bytes:
 def _algorithm_information(state: State) -> bytes:
     """Section 4.4.3.11."""
     profile = state.profile
+    if profile.algorithm_list is not None:
+        return profile.algorithm_list
     listed = b""
     for slot in algorithms.SLOTS:
         for name in profile.algorithms:
@@ -221,7 +232,7 @@ def _extended_length(state: State) -> bytes:
 def _listing(state: State, tags: tuple[int, ...], unset: bool = True) -> bytes:
     """Those of the objects that the card has, each with its tag."""
     found = ((tag, value(state, tag)) for tag in tags if has(state.profile, tag))
-    return b"".join(tlv.encode(tag, content) for tag, content in found if content or unset)
+    return b"".join(encoded(state, tag, content) for tag, content in found if content or unset)
 
 
 _MADE: dict[int, Callable[[State], bytes]] = {

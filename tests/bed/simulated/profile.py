@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from tests.bed.simulated.algorithms import ALL
 from tests.bed.simulated.status import SW
 
-_NONE: Mapping[int, bytes] = {}
-
 
 @dataclass(frozen=True)
 class Profile:
@@ -31,6 +29,9 @@ class Profile:
     other_applications: tuple[bytes, ...] = ()
     #: SELECT by all 16 bytes of the AID works.
     whole_aid: bool = True
+    #: SELECT by a name that is nobody's; by anything but a name, without a master file.
+    unknown_name: int = SW.FILE_NOT_FOUND
+    no_files: int = SW.FILE_NOT_FOUND
     #: SELECT answers with file control information.
     select_answers: bool = False
     #: Class 80 is taken for 00.
@@ -50,6 +51,8 @@ class Profile:
     # Data objects.
     #: Constructed objects and others that are answered with their own tag and length around them.
     wrapped: frozenset[int] = frozenset({0x65, 0x6E, 0x7A})
+    #: Constructed objects whose length always takes two bytes, behind 82.
+    long_lengths: frozenset[int] = frozenset()
     #: Objects that are only found inside of constructed ones.
     unreadable: frozenset[int] = frozenset()
     #: Order in 6E and in 73, of what the card has at all.
@@ -59,7 +62,8 @@ class Profile:
     )  # fmt: skip
     #: Whether 65 lists objects that are not set.
     lists_unset: bool = True
-    initial: Mapping[int, bytes] = field(default_factory=lambda: dict(_NONE))
+    #: What is set on a new card; objects that it has against the rule, among them.
+    initial: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
     absent: int = SW.NOT_FOUND
     private_objects: bool = True
     max_special: int = 2048
@@ -71,6 +75,9 @@ class Profile:
     algorithm_information: bool = True
     #: Zeros behind the content of DO FA.
     algorithm_information_padding: int = 0
+    #: Content of DO C0 and DO FA, where it is not what follows from all this.
+    capabilities: bytes | None = None
+    algorithm_list: bytes | None = None
 
     # PINs.
     pw_status_changeable: bool = True
@@ -95,7 +102,9 @@ class Profile:
     algorithms: tuple[str, ...] = ALL
     #: Names of the algorithms of a new card.
     defaults: tuple[str, str, str] = ("rsa2048", "rsa2048", "rsa2048")
+    #: Import formats that can be had, and that of a new card.
     rsa_forms: tuple[int, ...] = (0, 1, 2, 3)
+    rsa_form: int = 0
     exponent_bits: int = 32
     attributes_changeable: bool = True
     #: New attributes are answered with 9000 and forgotten.

@@ -13,8 +13,6 @@ from tests.bed.simulated.profile import Profile
 from tests.bed.simulated.status import require
 
 GENERATED, IMPORTED = 1, 2
-#: Of the fourth key, which only some makers have.
-ATTESTATION = 4
 
 
 @dataclass
@@ -27,14 +25,17 @@ class Key:
 
 class State:
     """``stored``: data objects that are not made of something else.  ``certificates``: by
-    occurrence.  ``touch``: whether the button is pressed in time; may block."""
+    occurrence.  ``used_up``: the last signature took the PIN with it.  ``touch``: whether the
+    button is pressed in time; may block."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.touch: Callable[[], bool] = lambda: True
         self.terminated = False
-        self.selected = False
+        #: AID of the selected application, or what stands for it.
+        self.selected = b""
         self.occurrence = 0
+        self.used_up = False
         self.pins = Pins(profile)
         self.keys: dict[int, Key] = {}
         self.counter = 0
@@ -56,6 +57,7 @@ class State:
         """What a reset of the card, or selecting an application, takes away."""
         self.pins.verified.clear()
         self.occurrence = 0
+        self.used_up = False
 
     def attributes(self, slot: int) -> Attributes:
         """Parsed algorithm attributes of the slot."""
@@ -85,7 +87,11 @@ class State:
 
 def default_attributes(profile: Profile, slot: int) -> bytes:
     """What the slot has before anything is written to it."""
-    return offered_attributes(profile, profile.defaults[slot - 1], slot)[0]
+    name = profile.defaults[slot - 1]
+    if name.startswith("rsa"):
+        form = profile.rsa_form if profile.version >= 0x0200 else None
+        return algorithms.rsa_bytes(_bits(name), profile.exponent_bits, form)
+    return algorithms.curve_bytes(name, slot)
 
 
 def offered_attributes(profile: Profile, name: str, slot: int) -> list[bytes]:
@@ -94,6 +100,9 @@ def offered_attributes(profile: Profile, name: str, slot: int) -> list[bytes]:
         return []
     if name.startswith("rsa"):
         forms: tuple[int | None, ...] = profile.rsa_forms if profile.version >= 0x0200 else (None,)
-        bits = int(name.removeprefix("rsa"))
-        return [algorithms.rsa_bytes(bits, profile.exponent_bits, form) for form in forms]
+        return [algorithms.rsa_bytes(_bits(name), profile.exponent_bits, form) for form in forms]
     return [algorithms.curve_bytes(name, slot)]
+
+
+def _bits(name: str) -> int:
+    return int(name.removeprefix("rsa"))

@@ -10,13 +10,22 @@ def encode(tag: int, value: bytes) -> bytes:
     return header(tag, len(value)) + value
 
 
+def encode_long(tag: int, value: bytes) -> bytes:
+    """One object, its length in two bytes even if one would do."""
+    return _name(tag) + b"\x82" + len(value).to_bytes(2, "big") + value
+
+
 def header(tag: int, length: int) -> bytes:
     """Tag and length."""
-    name = tag.to_bytes((tag.bit_length() + 7) // 8, "big")
+    name = _name(tag)
     if length < 0x80:
         return name + bytes([length])
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
     return name + bytes([0x80 | len(octets)]) + octets
+
+
+def _name(tag: int) -> bytes:
+    return tag.to_bytes((tag.bit_length() + 7) // 8, "big")
 
 
 def read_header(data: bytes) -> tuple[int, int, bytes]:

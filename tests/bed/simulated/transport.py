@@ -94,7 +94,7 @@ class Transport:
         if whole is None:
             return b"", SW.OK
         data, sw = self._execute(whole)
-        return self._answer(whole, data, sw)
+        return self._answer(command, data, sw)
 
     def _check(self, command: Command) -> None:
         """Whether the card understands commands of this class and length."""
@@ -118,6 +118,7 @@ class Transport:
         return None
 
     def _answer(self, command: Command, data: bytes, sw: int) -> tuple[bytes, int]:
+        """``command``: as it came, the last of a chain: that one comes again after 6Cxx."""
         room = command.le or _SHORT
         wants_exact = self._profile.exact_le and command.le and not command.extended
         if wants_exact and 0 < len(data) <= _SHORT and len(data) != command.le:
