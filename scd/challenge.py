@@ -1,14 +1,12 @@
 """PKAUTH --challenge-response: whether a card has the private key, asked of it and checked here.
 
-RSA needs arithmetic only.  For curves pyca/cryptography is used where it is installed; nothing else
-in the daemon verifies signatures, so it is no dependency.
+Nothing else in the daemon verifies signatures: so the library for it is imported when it is needed.
 """
 
 from __future__ import annotations
 
 import secrets
 
-from assuan.errors import AssuanError, Code
 from backends.curves import ED448, Form
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey
 from scd.digest import BY_NAME
@@ -20,14 +18,10 @@ _CURVE_HASHES = ((256, "sha256"), (384, "sha384"))
 
 
 def challenge(public: PublicKey) -> bytes:
-    """Random data to be signed, as :meth:`backends.token.Token.sign` wants them.
-
-    Raises NOT_SUPPORTED if the answer could not be checked.
-    """
+    """Random data to be signed, as :meth:`backends.token.Token.sign` wants them."""
     if isinstance(public, RSAPublicKey):
         digest = BY_NAME[_by_size(public.n.bit_length(), _RSA_HASHES)]
         return digest.prefix + secrets.token_bytes(digest.length)
-    _require_library()
     if public.curve.form is Form.EDWARDS:
         return secrets.token_bytes(public.curve.size)
     return secrets.token_bytes(BY_NAME[_by_size(public.curve.bits, _CURVE_HASHES)].length)
@@ -37,24 +31,13 @@ def _by_size(bits: int, table: tuple[tuple[int, str], ...]) -> str:
     return next((name for limit, name in table if bits <= limit), "sha512")
 
 
-def _require_library() -> None:
-    try:
-        import cryptography  # noqa: F401
-    except ImportError:
-        text = "checking this signature takes the Python package cryptography"
-        raise AssuanError(Code.NOT_SUPPORTED, text) from None
-
-
 def is_answer(public: PublicKey, tbs: bytes, signature: bytes) -> bool:
     """Whether that is a signature of it by the key."""
-    if isinstance(public, RSAPublicKey):
-        opened = pow(int.from_bytes(signature, "big"), public.e, public.n)
-        # EMSA-PKCS1-v1_5 (RFC 8017 section 9.2).
-        padding = b"\x00\x01" + b"\xff" * (public.size - len(tbs) - 3) + b"\x00"
-        return opened.to_bytes(public.size, "big") == padding + tbs
     from cryptography.exceptions import InvalidSignature
 
     try:
+        if isinstance(public, RSAPublicKey):
+            return _recovered(public, signature) == tbs
         if public.curve.form is Form.EDWARDS:
             _verify_eddsa(public, tbs, signature)
         else:
@@ -62,6 +45,13 @@ def is_answer(public: PublicKey, tbs: bytes, signature: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def _recovered(public: RSAPublicKey, signature: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+    key = rsa.RSAPublicNumbers(public.e, public.n).public_key()
+    return key.recover_data_from_signature(signature, padding.PKCS1v15(), None)
 
 
 def _verify_eddsa(public: ECPublicKey, tbs: bytes, signature: bytes) -> None:

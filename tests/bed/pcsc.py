@@ -129,7 +129,8 @@ class Pcscd:
             port = _free_ports(_SLOTS)
             ports += range(port, port + _SLOTS)
             entries.append(
-                f'FRIENDLYNAME "{_READER} {number}"\nDEVICENAME /dev/null:{port:#x}\n'
+                # GnuPG 2.4 takes a reader-port without a colon for a number.
+                f'FRIENDLYNAME "{_READER} :{number}"\nDEVICENAME /dev/null:{port:#x}\n'
                 f"LIBPATH {driver}\nCHANNELID {port:#x}\n"
             )
         (folder / "vpcd").write_text("\n".join(entries))

@@ -1,7 +1,9 @@
 """A pinentry that answers by a script.  A program of its own: gpg-agent starts it.
 
 ``pinentry.py FOLDER``: FOLDER/pins.json is an object of description parts to PINs, the first that
-occurs in a request's description wins, null cancels, also where gpg-agent asks for a card;
+occurs in a request's description wins, null cancels, also where gpg-agent asks for a card.  A list
+has one for each time, and cancels after its end.  What gpg-agent wants repeated is repeated, unless
+the object has a part of its own for that.
 FOLDER/prompts.jsonl gets one object for each request: kind, description, prompt, error.  PINs are
 not logged.
 
@@ -15,6 +17,9 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
+#: Stands in the object for what was given last; no description has this in it.
+LAST = "\0last"
+
 CANCELED = "ERR 83886179 Operation cancelled <Pinentry>"
 
 
@@ -23,11 +28,24 @@ def answer(folder: Path, kind: str, texts: dict[str, str]) -> list[str]:
     shown = {"kind": kind, **{word: texts.get(word, "") for word in ("desc", "prompt", "error")}}
     with (folder / "prompts.jsonl").open("a") as log:
         log.write(json.dumps(shown) + "\n")
-    pins = json.loads((folder / "pins.json").read_text())
-    pin = next((value for part, value in pins.items() if part in shown["desc"]), "")
+    pin = chosen(folder, shown["desc"])
     if pin is None or (kind == "GETPIN" and not pin):
         return [CANCELED]
     return [f"D {pin}", "OK"] if kind == "GETPIN" else ["OK"]
+
+
+def chosen(folder: Path, desc: str) -> str | None:
+    """Return the PIN for a description, and note that it was given."""
+    pins = json.loads((folder / "pins.json").read_text())
+    repeated = desc.startswith("Repeat") and "Repeat" not in pins
+    part = LAST if repeated else next((part for part in pins if part in desc), "")
+    pin: str | list[str | None] | None = pins.get(part, "")
+    if isinstance(pin, list):
+        pins[part] = pin[1:]
+        pin = pin[0] if pin else None
+    # One pinentry after the other is started: what the next one needs to know is in the folder.
+    (folder / "pins.json").write_text(json.dumps({**pins, LAST: pin}))
+    return pin
 
 
 def go_to_pinpad(folder: Path) -> None:

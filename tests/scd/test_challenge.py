@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa, utils
 
-from assuan.errors import AssuanError, Code
+from assuan.errors import Code
 from backends.curves import ED448, NIST_P256, NIST_P521, SECP256K1, Curve
 from backends.token import ECPublicKey, PublicKey
 from scd.challenge import challenge, is_answer
@@ -70,12 +69,3 @@ async def test_command_says_ok_and_nothing_else(tmp_path: Path) -> None:
         await fails(client, b"PKAUTH OPENPGP.3", Code.INV_VALUE)
         card.sign = lambda key, tbs, pin: bytes(64)  # type: ignore[method-assign]
         await fails(client, b"PKAUTH --challenge-response OPENPGP.3", Code.BAD_SIGNATURE)
-
-
-def test_curves_take_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    public = public_key(rsa.generate_private_key(65537, 2048))
-    monkeypatch.setitem(sys.modules, "cryptography", None)
-    assert challenge(public)
-    with pytest.raises(AssuanError) as caught:
-        challenge(ECPublicKey(NIST_P256, b"\x04" + bytes(64)))
-    assert caught.value.code == Code.NOT_SUPPORTED

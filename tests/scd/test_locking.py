@@ -41,6 +41,14 @@ async def test_other_clients_get_no_card(keyword: str, tmp_path: Path) -> None:
         await mine.transact(b"GETATTR SERIALNO")
 
 
+async def test_status_tells_who_can_use_the_card(tmp_path: Path) -> None:
+    async with bed(tmp_path, FakeCard()) as b:
+        mine, other = await b.client(), await b.client()
+        await mine.transact(b"LOCK")
+        assert (await mine.transact(b"GETINFO status")).data == b"u"
+        assert (await other.transact(b"GETINFO status")).data == b"r"
+
+
 async def test_only_the_owner_unlocks(tmp_path: Path) -> None:
     async with bed(tmp_path, FakeCard()) as b:
         mine, other = await b.client(), await b.client()

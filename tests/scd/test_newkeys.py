@@ -181,19 +181,7 @@ async def test_client_that_leaves_does_not_leave_the_card(
         client, other = await b.client(), await b.client()
         await client.transact(b"SERIALNO")
         card.before = work
-        async with trio.open_nursery() as nursery:
-
-            async def ask() -> None:
-                with trio.CancelScope() as scope:
-                    nursery.start_soon(leave, scope)
-                    await client.transact(b"GENKEY 1", inquire=Asked(ADMIN_PIN))
-                await client.aclose()
-
-            async def leave(scope: trio.CancelScope) -> None:
-                assert await trio.to_thread.run_sync(begun.wait, 10)
-                scope.cancel()
-
-            nursery.start_soon(ask)
+        await leave_when(begun, client, b"GENKEY 1")
         for _ in range(3):
             mock_clock.jump(1)
             await trio.testing.wait_all_tasks_blocked()
@@ -202,6 +190,20 @@ async def test_client_that_leaves_does_not_leave_the_card(
         reply = await other.transact(b"LEARN --force")
     assert card.done
     assert b"KEYPAIRINFO" in [s.keyword for s in reply.status]
+
+
+async def leave_when(begun: threading.Event, client: Client, line: bytes) -> None:
+    """Be a client that goes away as soon as its command is at work."""
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+
+            async def leave() -> None:
+                assert await trio.to_thread.run_sync(begun.wait, 10)
+                scope.cancel()
+
+            nursery.start_soon(leave)
+            await client.transact(line, inquire=Asked(ADMIN_PIN))
+    await client.aclose()
 
 
 async def test_clients_are_told_that_keys_have_changed(tmp_path: Path) -> None:
