@@ -74,15 +74,15 @@ class PinChanges:
             self._pins.forget()
 
     def reset(self, ref: PinRef, admin: Pin, new: bytearray) -> None:
-        """Set PW1 or the resetting code by the right of PW3, which is asked for every time."""
+        """Set PW1 or the resetting code by the right of PW3, which may be verified already."""
         if ref not in (PinRef.PW1_81, PinRef.RC):
             raise NotSupported(f"PW3 does not reset {ref.value}")
         self._pins.kind(ref)
         kdf = self._pins.kdf()
         after = self._pins.secret(ref, new, kdf) if new or ref is not PinRef.RC else bytearray()
         try:
-            self._pins.forget(PinRef.PW3)
-            self._pins.verify(PinRef.PW3, admin)
+            if not self._pins.is_verified(PinRef.PW3):
+                self._pins.verify(PinRef.PW3, admin)
             if ref is PinRef.RC:
                 self.put_code(after)
             else:
