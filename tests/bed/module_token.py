@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +36,16 @@ class ModuleToken:
         words = ["--write-object", str(der), "--type", "cert", "--id", f"{identifier:02x}"]
         self.pkcs11_tool(*words, "--label", label)
 
-    def public_key(self, identifier: int) -> bytes:
-        """SubjectPublicKeyInfo of the key with that CKA_ID."""
-        words = ["--read-object", "--type", "pubkey", "--id", f"{identifier:02x}"]
-        return self.pkcs11_tool(*words)
+    def public_keys(self) -> dict[int, bytes]:
+        """SubjectPublicKeyInfo by CKA_ID, of RSA and Weierstrass curves."""
+        told = json.loads(self.python_work("public-keys"))
+        return {int(identifier, 16): bytes.fromhex(info) for identifier, info in told.items()}
+
+    def python_work(self, verb: str, *arguments: str) -> bytes:
+        """See :mod:`tests.bed.python_work`."""
+        program = [sys.executable, "-m", "tests.bed.python_work", verb]
+        words = [str(self.module), self.label, self.pin, *arguments]
+        return run([*program, *words], env={**os.environ, **self.env}).stdout
 
     def pkcs11_tool(self, *words: str) -> bytes:
         """Run it, logged in, and return what it wrote."""

@@ -3,25 +3,17 @@ give, and p11-kit can."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bed.module_token import ModuleToken
 from tests.bed.p11_kit import proxy
-from tests.bed.process import ProgramFailed, run
+from tests.bed.process import ProgramFailed
 from tests.bed.relocated import short_directory
 
 _MODULES = ("usr/lib/*/libsoftokn3.so", "usr/lib/*/nss/libsoftokn3.so")
 _LABEL, _PIN = "nss", "123456"
-
-#: The officer of a new database has an empty PIN, which pkcs11-tool takes for none.
-_SET_PIN = """
-import sys, pkcs11
-with pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(rw=True, so_pin="") as session:
-    session.init_pin(sys.argv[3])
-"""
 
 
 @contextmanager
@@ -29,8 +21,9 @@ def nss() -> Iterator[ModuleToken]:
     """Make a database with a PIN and without keys."""
     with short_directory() as directory:
         module = proxy(directory, _configuration(directory / "database"))
-        run([sys.executable, "-c", _SET_PIN, module, _LABEL, _PIN])
-        yield ModuleToken(module, {}, _LABEL, _PIN)
+        token = ModuleToken(module, {}, _LABEL, _PIN)
+        token.python_work("init-pin")  # pkcs11-tool takes an officer's empty PIN for none
+        yield token
 
 
 def _configuration(database: Path) -> dict[str, str]:

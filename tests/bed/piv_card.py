@@ -23,6 +23,7 @@ _CERTIFICATES = {0x9A: "5fc105", 0x9C: "5fc10a", 0x9D: "5fc10b", 0x9E: "5fc101"}
 
 #: The key that wants the PIN each time, and the one that wants none.
 _EACH_TIME, _FREE = 0x9C, 0x9E
+_ADMINISTRATOR = 0x9B
 
 _OK, _NO_SUCH, _UNKNOWN = bytes.fromhex("9000"), bytes.fromhex("6a82"), bytes.fromhex("6d00")
 _PIN_WANTED, _BLOCKED = bytes.fromhex("6982"), bytes.fromhex("6983")
@@ -32,9 +33,9 @@ _MOST = 255
 
 
 class PIVCard:
-    """``keys``: by their references, 0x9A to 0x9E; each gets a certificate under that name."""
+    """``keys``: by their references, 0x9A to 0x9E; each has a certificate for ``name`` and that."""
 
-    def __init__(self, keys: Mapping[int, Private]) -> None:
+    def __init__(self, keys: Mapping[int, Private], name: str) -> None:
         self.tries = _TRIES
         self._keys = keys
         self._selected = self._verified = False
@@ -44,7 +45,7 @@ class PIVCard:
             _CHUID: tlv.encode(0x53, tlv.encode(0x34, secrets.token_bytes(16))),
         }
         for reference, key in keys.items():
-            der = authority().certify(key.public_key(), f"Piv {reference:X}")
+            der = authority().certify(key.public_key(), f"{name} {reference:X}")
             content = tlv.encode(0x70, der) + tlv.encode(0x71, b"\0") + tlv.encode(0xFE, b"")
             self._objects[_CERTIFICATES[reference]] = tlv.encode(0x53, content)
         self._commands = {
@@ -105,7 +106,10 @@ class PIVCard:
         return found + _OK if found else _NO_SUCH
 
     def _authenticate(self, p1: int, p2: int, data: bytes) -> bytes:
-        """GENERAL AUTHENTICATE with the key ``p2``."""
+        """GENERAL AUTHENTICATE with the key ``p2``.  That of the administrator only gives the random
+        numbers with which it would begin."""
+        if p2 == _ADMINISTRATOR:
+            return tlv.encode(0x7C, tlv.encode(0x81, secrets.token_bytes(8))) + _OK
         if p2 not in self._keys:
             return _NO_SUCH
         if not self._verified and p2 != _FREE:

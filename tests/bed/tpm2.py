@@ -1,4 +1,4 @@
-"""A TPM 2: tpm2-pkcs11 over swtpm, each with a private store."""
+"""A TPM 2: tpm2-pkcs11 over a resource manager and swtpm, with private stores."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 
 from tests.bed.module_token import ModuleToken, pkcs11_tool
 from tests.bed.process import ProgramFailed, wait_for_socket
+from tests.bed.tpm_manager import resource_manager
 from tests.bed.unpacked import find, library_path
 
 _LABEL, _PIN, _SO_PIN = "tpm", "123456", "12345678"
@@ -26,9 +26,9 @@ def tpm2() -> Iterator[ModuleToken]:
     """Start the TPM and make a token without keys."""
     directory = Path(tempfile.mkdtemp(prefix="anyscd-tpm-"))
     try:
-        with _swtpm(directory) as port:
-            env = library_path() | {
-                "TPM2_PKCS11_TCTI": f"swtpm:host={_HOST},port={port}",
+        with _swtpm(directory) as tcti, resource_manager(directory, tcti) as env:
+            env |= library_path() | {
+                "TPM2_PKCS11_TCTI": "tabrmd:bus_type=session",
                 "TPM2_PKCS11_STORE": str(directory),
                 "TSS2_LOG": "all+NONE",
             }
@@ -40,13 +40,13 @@ def tpm2() -> Iterator[ModuleToken]:
 
 
 @contextmanager
-def _swtpm(directory: Path) -> Iterator[int]:
+def _swtpm(directory: Path) -> Iterator[str]:
     for _ in range(_STARTS):
         port = _free_ports()
         process = _start(directory, port)
         try:
             if wait_for_socket((_HOST, port + 1), process):
-                yield port
+                yield f"swtpm:host={_HOST},port={port}"
                 return
         finally:
             process.terminate()
@@ -66,16 +66,16 @@ def _free_ports() -> int:
 
 def _start(directory: Path, port: int) -> subprocess.Popen[bytes]:
     options = {
-        "--tpmstate": f"dir={directory}",
-        "--server": f"type=tcp,port={port}",
-        "--ctrl": f"type=tcp,port={port + 1}",
-        "--flags": "not-need-init,startup-clear",
+        "tpmstate": f"dir={directory}",
+        "server": f"type=tcp,port={port}",
+        "ctrl": f"type=tcp,port={port + 1}",
+        "flags": "not-need-init,startup-clear",
     }
+    words = [f"--{name}={value}" for name, value in options.items()]
+    command = [str(find("usr/bin/swtpm")), "socket", "--tpm2", *words]
+    env = {**os.environ, **library_path()}
     with (directory / "log").open("wb") as log:
-        command = [find("usr/bin/swtpm"), "socket", "--tpm2", *chain(*options.items())]
-        return subprocess.Popen(
-            command, env={**os.environ, **library_path()}, stdout=log, stderr=log
-        )
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
 
 def _init_token(token: ModuleToken) -> None:
