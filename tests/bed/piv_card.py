@@ -106,8 +106,8 @@ class PIVCard:
         return found + _OK if found else _NO_SUCH
 
     def _authenticate(self, p1: int, p2: int, data: bytes) -> bytes:
-        """GENERAL AUTHENTICATE with the key ``p2``.  That of the administrator only gives the random
-        numbers with which it would begin."""
+        """GENERAL AUTHENTICATE with the key ``p2``; with that of the administrator only the first
+        step, which gives random numbers."""
         if p2 == _ADMINISTRATOR:
             return tlv.encode(0x7C, tlv.encode(0x81, secrets.token_bytes(8))) + _OK
         if p2 not in self._keys:
