@@ -91,8 +91,10 @@ def _on_token(
 
 _RSA = {"rsa2048": _ALL, "rsa3072": _ALL}
 _NIST = {"nistp256": _ALL, "nistp384": _ALL, "nistp521": _ALL}
-#: p11-kit 0.24 knows no mechanisms of the Edwards curves, and lets none through.
-_THROUGH_P11_KIT = {"rsa2048": _ALL, "nistp256": _ALL, "nistp384": _ALL}
+
+#: p11-kit 0.24 lets no mechanism through that it does not know: neither those of the Edwards curves
+#: nor key agreement.
+_THROUGH_P11_KIT = {"rsa2048": _ALL, "nistp256": _NO_DECRYPT, "nistp384": _NO_DECRYPT}
 
 #: backends/pkcs11 takes them to derive because they are on a curve that can.
 _NO_ECDH = "keys on curves, on a token without CKM_ECDH1_DERIVE, are told to decrypt"
@@ -102,11 +104,11 @@ _NO_MSE = "OpenSC tells of its authentication key that it decrypts, and jcecard 
 
 #: backends/pkcs11 calls C_GetFunctionList twice.  p11-kit then makes two modules of one, of which
 #: only the first is initialized.
-_TWO_LISTS = (dict.fromkeys({**_RSA, **_NIST}, _ALL), "a second function list of p11-kit's")
+_TWO_LISTS = (dict.fromkeys({**_RSA, **_NIST}, _ALL), "p11-kit's second function list")
 
 PROVIDERS: dict[str, Provider] = {
     "softhsm": _on_token(_softhsm, {**_RSA, **_NIST, "curve25519": _25519}),
-    # Apart: one such key on a token, and GnuPG 2.4 offers OpenSSH none of the others either.
+    # Apart: with one such key that is told to authenticate, GnuPG 2.4 offers OpenSSH none at all.
     "softhsm-no-ssh": _on_token(_softhsm, {"brainpoolP256r1": _NO_SSH, "secp256k1": _NO_SSH}),
     # Version 3.8 makes RSA keys only.
     "opencryptoki": _on_token(opencryptoki, _RSA),
@@ -125,7 +127,6 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "opensc-piv": Provider(opensc_piv, {"rsa2048": _FIXED, "nistp256": _FIXED}, in_readers=True),
 }
-
 
 #: What nobody can do yet, with any provider.
 _PENDING = Operation.GENERATE
