@@ -37,7 +37,7 @@ class ModuleToken:
         self.pkcs11_tool(*words, "--label", label)
 
     def public_keys(self) -> dict[int, bytes]:
-        """SubjectPublicKeyInfo by CKA_ID, of RSA and Weierstrass curves."""
+        """Public keys in DER by CKA_ID, of RSA and Weierstrass curves."""
         told = json.loads(self.python_work("public-keys"))
         return {int(identifier, 16): bytes.fromhex(info) for identifier, info in told.items()}
 

@@ -36,8 +36,7 @@ def x25519(token: Any, pin: str, number: str, label: str) -> None:
 
 
 def public_keys(token: Any, pin: str) -> None:
-    """Write all of RSA and Weierstrass curves as JSON: CKA_ID in hexadecimal, and so
-    SubjectPublicKeyInfo."""
+    """Write all of RSA and Weierstrass curves as JSON: CKA_ID and DER, both in hexadecimal."""
     with token.open(user_pin=pin) as session:
         found = list(session.get_objects({pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PUBLIC_KEY}))
         infos = {key.id.hex(): _READERS[key.key_type](key).hex() for key in found}

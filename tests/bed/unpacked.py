@@ -17,11 +17,19 @@ _LIBRARIES = ("usr/lib/*-linux-*", "usr/lib/*/swtpm")
 
 
 def find(pattern: str) -> Path:
-    """The file of that name, a pattern that begins with ``usr``."""
+    """The file of that name: a pattern, without the first slash."""
+    found = find_any(pattern)
+    if found is None:
+        raise ProgramFailed(f"no {pattern} here: run contrib/bootstrap tokens")
+    return found
+
+
+def find_any(pattern: str) -> Path | None:
+    """The same for a file that not every version has."""
     for root in (_TREE, Path("/")):
         for path in sorted(root.glob(pattern)):
             return path
-    raise ProgramFailed(f"no {pattern} here: run contrib/bootstrap tokens")
+    return None
 
 
 def library_path() -> dict[str, str]:
