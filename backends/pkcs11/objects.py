@@ -55,12 +55,12 @@ class RawObject:
     """One object as the module gave it.
 
     ``attributes``: values by their numbers; CK_ULONG and CK_BBOOL in the machine's own form, but
-    a false CK_BBOOL as no bytes at all.  ``handle``: whatever the caller needs to find it again.
+    a false CK_BBOOL as no bytes at all.  ``handle``: by which the module knows it.
     """
 
     kind: CKO
     attributes: Mapping[int, bytes]
-    handle: object = None
+    handle: int = 0
 
     @property
     def id(self) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from backends.errors import PinNeeded, Removed
+from backends.pkcs11 import operations
 from backends.pkcs11.failures import SessionLost
 from backends.pkcs11.messages import (
     Answer,
@@ -45,7 +46,10 @@ class Service:
 
     def answer(self, request: Request) -> Answer:
         """Raises the errors of :mod:`backends.errors`."""
-        return _TABLE[type(request)](self, request)
+        try:
+            return _TABLE[type(request)](self, request)
+        except SessionLost as error:
+            raise error.final(str(error)) from None
 
     # -- tokens --------------------------------------------------------------------------------
 
@@ -56,9 +60,7 @@ class Service:
 
     def _status(self, request: GetStatus) -> TokenRecord:
         def status(session: TokenSession) -> TokenRecord:
-            logged_in = session.logged_in
-            slot = session.slot if logged_in else self._slot(request.token)
-            return _token_record(slot, logged_in)
+            return _token_record(self._slot(request.token), session.logged_in)
 
         return self._on(request.token, status)
 
@@ -76,19 +78,34 @@ class Service:
     def _on(self, token: str, action: Callable[[TokenSession], T], pin: Pin | None = None) -> T:
         """Run the action on the token's session, once more if that turns out to be lost.
 
-        A PIN that has been handed to the module is not handed over again: PinNeeded.
+        A PIN that has been handed to the module is not handed over again.  If the login did not
+        outlive the session, the PIN is wanted anew; but if it may be the login itself that fails,
+        that is an error.
         """
         try:
             return action(self._session(token))
         except SessionLost as error:
-            self._drop(token)
-            if pin is not None and pin.spent:
-                raise PinNeeded(f"the login was lost: {error}") from None
+            lost = error
+        session = self._renewed(token)
+        if pin is not None and pin.spent:
+            pin.use_up()
+            if not session.open:
+                raise PinNeeded(f"the login was lost: {lost}") if lost.certain else lost
         try:
-            return action(self._session(token))
+            return action(session)
         except SessionLost as error:
-            self._drop(token)
-            raise error.final(str(error)) from None
+            if error.certain:
+                self._drop(token)
+            raise
+
+    def _renewed(self, token: str) -> TokenSession:
+        """A new session, opened before the old one is closed, as a login ends with the last one."""
+        old = self._sessions.pop(token, None)
+        try:
+            return self._session(token)
+        finally:
+            if old is not None:
+                old.close()
 
     def _drop(self, token: str) -> None:
         session = self._sessions.pop(token, None)
@@ -132,17 +149,21 @@ class Service:
         return Done()
 
     def _sign(self, request: Sign) -> Value:
-        return self._use(request, lambda s, pin: s.sign(request.ref, request.data, pin))
+        return self._use(request, operations.sign)
 
     def _decrypt(self, request: Decrypt) -> Value:
-        return self._use(request, lambda s, pin: s.decrypt(request.ref, request.data, pin))
+        return self._use(request, operations.decrypt)
 
     def _use(
-        self, request: Sign | Decrypt, operation: Callable[[TokenSession, Pin], bytes]
+        self, request: Sign | Decrypt, operation: Callable[[TokenSession, str, bytes, Pin], bytes]
     ) -> Value:
         pin = Pin(request.pin)
         try:
-            return Value(self._on(request.token, lambda s: operation(s, pin), pin))
+
+            def action(session: TokenSession) -> bytes:
+                return operation(session, request.ref, request.data, pin)
+
+            return Value(self._on(request.token, action, pin))
         finally:
             pin.wipe()
 

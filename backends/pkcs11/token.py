@@ -11,7 +11,7 @@ from backends.pkcs11 import messages
 from backends.pkcs11.cka import CKF
 from backends.pkcs11.client import Client
 from backends.pkcs11.identity import MANUFACTURER, VERSION, display_serial, token_serial
-from backends.pkcs11.mechanisms import check_ciphertext, check_tbs
+from backends.pkcs11.inputs import check_ciphertext, check_tbs
 from backends.token import (
     Algorithm,
     Attribute,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from backends import errors
 from backends.curves import BY_NAME, CURVES, Curve
 from backends.errors import BadInput, Broken, TokenError
-from backends.pkcs11 import failures, identity, mechanisms
+from backends.pkcs11 import failures, identity, inputs, mechanisms
 from backends.pkcs11.cka import CKA, CKK, CKM, CKO
 from backends.pkcs11.objects import Pair, RawObject, read_pairs
 from backends.pkcs11.publickey import Unreadable, read_certificate, read_ec, read_info
@@ -219,32 +219,32 @@ def test_every_curve_has_its_mechanism_or_refuses() -> None:
         wanted = expected.get(curve.name, CKM.ECDSA)
         if wanted is None:
             with pytest.raises(errors.UseRefused):
-                mechanisms.sign_mechanism(key)
+                mechanisms.sign_plan(key, bytes(32), {})
         else:
-            assert mechanisms.sign_mechanism(key) is wanted
+            assert mechanisms.sign_plan(key, bytes(32), {}).mechanism is wanted
 
 
 def test_secrets_and_signatures_are_brought_to_size() -> None:
     key = ECPublicKey(P256, POINT)
-    assert mechanisms.shared_secret(key, b"\1" * 31) == b"\0" + b"\1" * 31
+    assert inputs.shared_secret(key, b"\1" * 31) == b"\0" + b"\1" * 31
     for wrong in (b"", b"\1" * 33):
         with pytest.raises(Broken):
-            mechanisms.shared_secret(key, wrong)
+            inputs.shared_secret(key, wrong)
     with pytest.raises(Broken):
-        mechanisms.shared_secret(ECPublicKey(CV25519, bytes(32)), b"\1" * 31)
+        inputs.shared_secret(ECPublicKey(CV25519, bytes(32)), b"\1" * 31)
     with pytest.raises(Broken):
-        mechanisms.check_signature(key, bytes(63))
+        inputs.check_signature(key, bytes(63))
     public = RSAPublicKey(int.from_bytes(MODULUS), 65537)
-    assert mechanisms.check_signature(public, b"\1" * 255) == b"\0" + b"\1" * 255
+    assert inputs.check_signature(public, b"\1" * 255) == b"\0" + b"\1" * 255
 
 
 def test_peers_points_are_wrapped_where_the_token_does_so() -> None:
     key = ECPublicKey(CV25519, bytes(32))
     peer = b"\7" * 32
-    assert mechanisms.derive_parameter(key, peer, wrapped=False) == peer
-    assert mechanisms.derive_parameter(key, peer, wrapped=True) == b"\x04\x20" + peer
+    assert inputs.peer_point(key, peer, wrapped=False) == peer
+    assert inputs.peer_point(key, peer, wrapped=True) == b"\x04\x20" + peer
     with pytest.raises(BadInput):
-        mechanisms.check_ciphertext(key, peer + b"\0")
+        inputs.check_ciphertext(key, peer + b"\0")
 
 
 # -- errors --------------------------------------------------------------------------------------
