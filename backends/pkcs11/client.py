@@ -47,6 +47,8 @@ class Client:
         self._worker: WorkerProcess | None = None
         self._closed = False
         self._loaded = False
+        #: Workers started so far.
+        self._started = 0
         #: Whether the present worker has answered a request after it had loaded its module.
         self._proved = False
         #: Starts that failed one after the other, and how the latest did.
@@ -69,6 +71,17 @@ class Client:
     def running(self) -> bool:
         """Whether there is a worker; it may be one that still starts, or has just died."""
         return self._worker is not None
+
+    @property
+    def generation(self) -> int | None:
+        """A number that changes with each new worker; None if there is none that lives."""
+        if self._turn.acquire(blocking=False):
+            try:
+                if self._worker is None or (self._loaded and self._worker.speaks):
+                    return None
+            finally:
+                self._release()
+        return self._started
 
     def ask(self, request: Request, answer: type[T]) -> T:
         """The answer to the request.
@@ -139,6 +152,7 @@ class Client:
                 if self._closed:
                     raise Broken(f"module {self.config.name} is closed")
                 self._worker = WorkerProcess(self.config.path)
+                self._started += 1
                 return self._worker
         except (OSError, WorkerFailed) as error:
             raise self._lost(f"could not be started: {error}") from None

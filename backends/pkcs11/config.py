@@ -13,9 +13,12 @@ class ModuleConfig:
     ``start_timeout``: seconds that starting the worker, loading the module and C_Initialize may
     take together (OpenSC looks at every reader there, some seconds each).  ``timeout``: seconds
     that any one request may take, a touch or the typing on a PIN pad included.
+    ``workers``: how many processes load the module, so that as many keys of a token can be at work
+    at the same time.
     """
 
     name: str
     path: str
     start_timeout: float = 30.0
     timeout: float = 60.0
+    workers: int = 1

@@ -6,12 +6,20 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from backends.curves import BY_OID
-from backends.errors import Broken, NotFound, NotSupported, PinBlocked, TokenError
+from backends.errors import (
+    Broken,
+    NotFound,
+    NotSupported,
+    PinBlocked,
+    PinNeeded,
+    Removed,
+    TokenError,
+)
 from backends.pkcs11 import messages
 from backends.pkcs11.cka import CKF
-from backends.pkcs11.client import Client
 from backends.pkcs11.identity import MANUFACTURER, VERSION, display_serial, token_serial
 from backends.pkcs11.inputs import check_ciphertext, check_tbs
+from backends.pkcs11.pool import Pool
 from backends.token import (
     Algorithm,
     Attribute,
@@ -38,11 +46,19 @@ class PKCS11Token:
     The user's login is kept by the module in the worker: it ends with the worker.
     """
 
-    def __init__(self, client: Client, record: messages.TokenRecord) -> None:
-        self._client = client
+    def __init__(self, pool: Pool, record: messages.TokenRecord) -> None:
+        self._pool = pool
         self._token = record.token
         self._keys: list[messages.KeyRecord] | None = None
-        self.info = _info(client.config.name, record)
+        self._has_pad = bool(record.flags & CKF.PROTECTED_AUTHENTICATION_PATH)
+        #: What the token says of itself, until it turns out to be wrong.
+        self._wants_login = bool(record.flags & CKF.LOGIN_REQUIRED)
+        self.info = _info(pool.config.name, record)
+
+    @property
+    def parallel(self) -> int:
+        """How many operations of keys may be under way at the same time."""
+        return 1 if self._has_pad else self._pool.width
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -57,7 +73,7 @@ class PKCS11Token:
 
     def _records(self) -> list[messages.KeyRecord]:
         if self._keys is None:
-            answer = self._client.ask(messages.ListKeys(self._token), messages.Keys)
+            answer = self._pool.ask(messages.ListKeys(self._token), messages.Keys)
             for note in answer.notes:
                 _log.info("%s: %s", self.info.place, note)
             self._keys = answer.keys
@@ -76,7 +92,7 @@ class PKCS11Token:
     def certificate(self, ref: str) -> bytes | None:
         if not self._record(ref).certificate:
             return None
-        return self._client.ask(messages.GetCertificate(self._token, ref), messages.Value).value
+        return self._pool.ask(messages.GetCertificate(self._token, ref), messages.Value).value
 
     def _record(self, ref: str) -> messages.KeyRecord:
         for record in self._records():
@@ -88,15 +104,22 @@ class PKCS11Token:
 
     def pin_for(self, key: Key) -> PinRequest | None:
         """None if the token wants no login or has had it, unless the key wants its PIN each time.
+        Of a login that is known of, the token is not asked again.
 
         A key that does gets one question even if the login is missing too: the same PIN is then
         given for both, first for the login, and again for the key only if it was right.
         """
-        status = self._status()
         always = self._record(key.ref).always
-        if not always and (status.logged_in or not status.flags & CKF.LOGIN_REQUIRED):
+        if not always and (self._knows_login or self._finds_login()):
             return None
-        return self._request(status, key.label if always else "")
+        return self._request(self._status(), key.label if always else "")
+
+    @property
+    def _knows_login(self) -> bool:
+        return not self._wants_login or self._pool.knows_login(self._token)
+
+    def _finds_login(self) -> bool:
+        return self._pool.finds_login(self._token)
 
     def pin_named(self, ref: PinRef) -> PinRequest:
         _check_user(ref)
@@ -107,20 +130,14 @@ class PKCS11Token:
         this PIN which is verified."""
         _check_user(ref)
         self._keys = None
-        self._client.ask(messages.LogIn(self._token, pin), messages.Done)
+        self._pool.log_in(self._token, pin)
 
     def is_verified(self, ref: PinRef) -> bool:
         """Whether the user is logged in, or the token wants no login."""
-        if ref is not PinRef.USER or not self._client.running:
-            return False
-        try:
-            status = self._status()
-        except TokenError:
-            return False
-        return status.logged_in or not status.flags & CKF.LOGIN_REQUIRED
+        return ref is PinRef.USER and self._knows_login
 
     def _status(self) -> messages.TokenRecord:
-        return self._client.ask(messages.GetStatus(self._token), messages.TokenRecord)
+        return self._pool.ask(messages.GetStatus(self._token), messages.TokenRecord)
 
     def _request(self, status: messages.TokenRecord, key_label: str = "") -> PinRequest:
         if status.flags & CKF.USER_PIN_LOCKED:
@@ -146,9 +163,17 @@ class PKCS11Token:
         return self._operate(messages.Decrypt(self._token, key.ref, ciphertext, pin))
 
     def _operate(self, request: messages.Sign | messages.Decrypt) -> bytes:
-        if request.pin is not None:
-            self._keys = None  # More may be seen after the login.
-        return self._bytes(request)
+        known = self._knows_login
+        try:
+            return _some(self._pool.use(request))
+        except (PinNeeded, Removed, Broken) as error:
+            # Who knows what has become of the login: the module is asked next time.
+            self._wants_login |= isinstance(error, PinNeeded)
+            self._pool.forget_login(self._token)
+            raise
+        finally:
+            if not known:
+                self._keys = None  # More may be seen after the login.
 
     def touch_wanted(self, key: Key) -> bool:
         return False  # PKCS#11 has no word for it.
@@ -160,22 +185,24 @@ class PKCS11Token:
         return b"".join(self._bytes(messages.Random(self._token, piece)) for piece in pieces)
 
     def _bytes(self, request: messages.Request) -> bytes:
-        value = self._client.ask(request, messages.Value).value
-        if value is None:
-            raise Broken("the worker gave no value")
-        return value
+        return _some(self._pool.ask(request, messages.Value).value)
 
     def reset(self) -> None:
         """Log out, and close the session."""
         self._keys = None
-        if self._client.running:
-            self._client.ask(messages.LogOut(self._token), messages.Done)
+        self._pool.log_out(self._token)
 
     def close(self) -> None:
         try:
             self.reset()
         except TokenError as error:
             _log.info("%s: %s", self.info.place, error)
+
+
+def _some(value: bytes | None) -> bytes:
+    if value is None:
+        raise Broken("the worker gave no value")
+    return value
 
 
 def _check_user(ref: PinRef) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def make(clock: Clock) -> Iterator[Make]:
     """Makes providers, and closes them at the end."""
     made: list[PKCS11Provider] = []
 
-    def make(name: str, path: object, **limits: float) -> PKCS11Provider:
+    def make(name: str, path: object, **limits: Any) -> PKCS11Provider:
         made.append(PKCS11Provider(ModuleConfig(name, str(path), **limits), clock))
         return made[-1]
 

@@ -79,6 +79,18 @@ def test_the_stub_signs(stub: PKCS11Provider, orders: Orders) -> None:
         token.random(8)
 
 
+def test_a_warm_signature_is_two_calls(stub: PKCS11Provider, orders: Orders) -> None:
+    token, key = opened(stub)
+    token.sign(key, DATA, stub_pin())
+    token.pin_for(key)  # Once after the login the keys are listed again.
+    token.sign(key, DATA, None)
+    before = orders.calls
+    for _ in range(3):
+        assert token.pin_for(key) is None
+        assert token.sign(key, DATA, None) == SIGNATURE
+    assert orders.calls[len(before) :] == ["sign init", "sign"] * 3
+
+
 def test_what_the_module_prints_does_not_reach_the_channel(
     stub: PKCS11Provider, orders: Orders, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -404,6 +416,9 @@ def test_a_pin_pad_serves_a_key_that_is_always_authenticated(
     for count in (1, 2):
         assert token.sign(key, DATA, None) == SIGNATURE
         assert [orders.calls.count(what) for what in ("login", "context")] == [1, count]
+    request = token.pin_for(key)
+    assert request is not None
+    assert request.pinpad
 
 
 @pytest.mark.parametrize("wrong", [b"", b"\xff\xfe", b"1234\0"])
