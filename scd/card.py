@@ -73,6 +73,10 @@ class Card:
             self._view = await self.call(self._make_view, self.token)
         return self._view
 
+    async def refresh_view(self) -> None:
+        """Read the keys again now, for a caller who holds the lane."""
+        self._view = await self.call(self._make_view, self.token)
+
     def forget_view(self) -> None:
         """Something may have changed the keys: read them again when they are next wanted."""
         self._view = None

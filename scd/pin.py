@@ -7,12 +7,12 @@ between bars, then text in which %0A is a new line and 0x1E and 0x1F mark an ali
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
-from backends.errors import PinNeeded
+from backends.errors import PinNeeded, TokenError
 from backends.token import Attribute, PinRef, PinRequest
 from scd.card import Card
 from scd.view import CardKey
@@ -51,10 +51,13 @@ async def with_pin(
             request = await card.call(card.token.pin_for, key.key)
             try:
                 async with obtained(conversation, card, request) as pin:
-                    return await card.call(operation, key.key, data, pin)
+                    result = await card.call(operation, key.key, data, pin)
             except PinNeeded:
                 if last:
                     raise
+            else:
+                await _look_again(card, request)
+                return result
     raise AssertionError("unreachable")
 
 
@@ -63,6 +66,14 @@ async def verify(conversation: Conversation, card: Card, ref: PinRef) -> None:
     request = await card.call(card.token.pin_named, ref)
     async with obtained(conversation, card, request) as pin:
         await card.call(card.token.verify_pin, ref, pin)
+    await _look_again(card, request)
+
+
+async def _look_again(card: Card, request: PinRequest | None) -> None:
+    """After a login: PKCS#11 tokens hide keys, and what keys are for, until then."""
+    if request is not None and not card.native:
+        with suppress(TokenError):
+            await card.refresh_view()
 
 
 @asynccontextmanager

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from backends.curves import Form
 from backends.pkcs11.cka import CKA, CKK, CKO
 from backends.pkcs11.identity import key_ref, printable
+from backends.pkcs11.points import Unreadable
 from backends.pkcs11.publickey import (
     Certificate,
-    Unreadable,
     read_certificate,
     read_ec,
     read_info,
@@ -204,20 +204,17 @@ def _pair(pairs: dict[str, Pair], public: PublicKey) -> Pair:
 
 
 def _by_id(pairs: Iterable[Pair], raw: RawObject) -> Pair | None:
-    """The pair that this private key, which does not tell its public key, belongs to."""
-    if not raw.id:
-        return None
-    rsa = raw.key_type == CKK.RSA
-    return next(
-        (
-            pair
-            for pair in pairs
-            if raw.id in pair.ids
-            and pair.private_object is None
-            and isinstance(pair.public, RSAPublicKey) == rsa
-        ),
-        None,
-    )
+    """The pair that this private key, which does not tell its whole public key, belongs to: that
+    of its modulus, or else of its CKA_ID."""
+    free = [pair for pair in pairs if pair.private_object is None and _fits(pair.public, raw)]
+    modulus = int.from_bytes(raw.attributes.get(CKA.MODULUS, b""))
+    if modulus:
+        return next((p for p in free if getattr(p.public, "n", 0) == modulus), None)
+    return next((pair for pair in free if raw.id and raw.id in pair.ids), None)
+
+
+def _fits(public: PublicKey, raw: RawObject) -> bool:
+    return isinstance(public, RSAPublicKey) == (raw.key_type == CKK.RSA)
 
 
 def _is_ours(pair: Pair, all_visible: bool) -> bool:
@@ -230,13 +227,21 @@ def _is_ours(pair: Pair, all_visible: bool) -> bool:
 
 def _public_key(raw: RawObject) -> PublicKey:
     """From the object's own attributes, which a private key may have or not."""
+    info = raw.attributes.get(CKA.PUBLIC_KEY_INFO)
+    try:
+        return _from_numbers(raw)
+    except Unreadable:
+        if not info:
+            raise
+    return read_info(info)
+
+
+def _from_numbers(raw: RawObject) -> PublicKey:
     values = raw.attributes
     if raw.key_type == CKK.RSA and values.get(CKA.PUBLIC_EXPONENT):
         return read_rsa(values.get(CKA.MODULUS, b""), values[CKA.PUBLIC_EXPONENT])
     if raw.key_type in (CKK.EC, CKK.EC_EDWARDS, CKK.EC_MONTGOMERY) and values.get(CKA.EC_POINT):
         return read_ec(values.get(CKA.EC_PARAMS, b""), values[CKA.EC_POINT])
-    if values.get(CKA.PUBLIC_KEY_INFO):
-        return read_info(values[CKA.PUBLIC_KEY_INFO])
     raise Unreadable(f"key type 0x{raw.key_type:X} without a public key")
 
 

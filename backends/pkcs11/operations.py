@@ -19,7 +19,7 @@ from backends.pkcs11.inputs import (
 from backends.pkcs11.mechanisms import agree_mechanism, decrypt_mechanism, sign_plan
 from backends.pkcs11.objects import Pair, RawObject
 from backends.pkcs11.padding import unpad
-from backends.pkcs11.publickey import is_wrapped
+from backends.pkcs11.points import is_wrapped
 from backends.pkcs11.session import Pin, TokenSession
 from backends.token import ECPublicKey, RSAPublicKey, Use
 

@@ -27,7 +27,7 @@ PIN = b"123456"
 def store(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
     """A SoftHSM with the tokens that fill.py describes."""
     store = SoftHSM(tmp_path_factory.mktemp("softhsm"))
-    for label in ("everyday", "odd"):
+    for label in ("everyday", "odd", "kinds"):
         store.init_token(label, PIN.decode())
     fill = [sys.executable, "-m", "tests.pkcs11.fill", SOFTHSM, PIN.decode()]
     run(fill, env={**os.environ, **store.env})
@@ -86,6 +86,12 @@ def everyday(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
 @pytest.fixture
 def odd(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
     yield (token := token_named(softhsm, "odd"))
+    token.close()
+
+
+@pytest.fixture
+def kinds(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
+    yield (token := token_named(softhsm, "kinds"))
     token.close()
 
 

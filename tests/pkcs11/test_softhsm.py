@@ -27,6 +27,7 @@ from backends.errors import (
 from backends.pkcs11.provider import PKCS11Provider
 from backends.pkcs11.token import PKCS11Token
 from backends.token import ECPublicKey, Key, PinRef, PinRequest, RSAPublicKey, Use
+from tests.contract import oracle
 from tests.pkcs11.conftest import PIN, SOFTHSM, Make, key_named, labels, pin, refs, token_named
 
 #: DigestInfo of SHA-256 up to the hash (RFC 8017 section 9.2).
@@ -125,7 +126,7 @@ def test_token_names_and_serials_stay(
     assert again.info.place == "other: everyday"
     assert refs(again) == refs(everyday)
     serials = {softhsm.open(place).info.serial for place in softhsm.present()}  # type: ignore[union-attr]
-    assert len(serials) == 2  # The empty slot that SoftHSM always shows is not a token.
+    assert len(serials) == 3  # The empty slot that SoftHSM always shows is not a token.
     assert softhsm.present() == softhsm.present()
 
 
@@ -187,6 +188,20 @@ def test_key_agreement_on_curve25519(everyday: PKCS11Token) -> None:
 def _curve(key: Key) -> Curve:
     assert isinstance(key.public, ECPublicKey)
     return key.public.curve
+
+
+def test_keys_of_every_kind(kinds: PKCS11Token) -> None:
+    kinds.verify_pin(PinRef.USER, pin())
+    keys = list(kinds.keys())
+    assert len(keys) == 12
+    for key in keys:
+        if key.use & Use.SIGN:
+            oracle.check_signature(
+                key.public, MESSAGE, kinds.sign(key, oracle.to_be_signed(key.public, MESSAGE), None)
+            )
+        if key.use & Use.DECRYPT:
+            puzzle = oracle.riddle(key)
+            assert kinds.decrypt(key, puzzle.ciphertext, None) == puzzle.solution
 
 
 def test_random(everyday: PKCS11Token) -> None:

@@ -159,6 +159,17 @@ async def test_pin_is_asked_once_and_named(tmp_path: Path) -> None:
     )
 
 
+async def test_keys_that_a_token_hides_are_listed_after_the_login(tmp_path: Path) -> None:
+    token = FakeToken()
+    token.hides = True
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SERIALNO")
+        assert (await client.transact(b"KEYINFO --list --data")).data.count(b"\n") == 1
+        await sign(client, token, Asked())
+        assert (await client.transact(b"KEYINFO --list --data")).data.count(b"\n") == 2
+
+
 async def test_wrong_pin_is_tried_once_and_the_next_prompt_tells(tmp_path: Path) -> None:
     token, asked = FakeToken(), Asked(b"000000")
     async with bed(tmp_path, token) as b:
