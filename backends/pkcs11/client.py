@@ -83,8 +83,8 @@ class Client:
                 self._release()
         return self._started
 
-    def ask(self, request: Request, answer: type[T]) -> T:
-        """The answer to the request.
+    def ask(self, request: Request, answer: type[T], *, patience: int = 1) -> T:
+        """The answer to the request.  ``patience``: how many times the usual limit it may take.
 
         Raises what the worker reports; Broken if it fails, or does not answer in time; Busy if
         another thread's request took all of that time; BadInput for a request that is too big.
@@ -93,7 +93,7 @@ class Client:
             worker = self._ready()
             try:
                 worker.send(request, time.monotonic() + self.config.timeout)
-                reply = worker.receive(time.monotonic() + self.config.timeout)
+                reply = worker.receive(time.monotonic() + self.config.timeout * patience)
             except ValueError:
                 raise BadInput("too much data") from None
             except WorkerFailed as failure:

@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backends.curves import ED448, Form
+from backends.curves import ED448, Curve, Form
 from backends.errors import NotSupported, UseRefused
-from backends.pkcs11.cka import CKM, Ability
+from backends.pkcs11.cka import CKK, CKM, Ability
 from backends.pkcs11.inputs import is_block
 from backends.pkcs11.padding import pad_for_signature
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey
 
 
 class Info(Protocol):
-    """What is known of a mechanism (CK_MECHANISM_INFO)."""
+    """What is known of a mechanism (CK_MECHANISM_INFO); ``least`` and ``most``: lengths of keys."""
 
     @property
     def able(self) -> Ability: ...
+    @property
+    def least(self) -> int: ...
+    @property
+    def most(self) -> int: ...
 
 
 #: The mechanisms that a token has; none at all: it does not tell.
@@ -77,6 +81,43 @@ def agree_mechanism(public: ECPublicKey, has: Mechanisms) -> CKM:
     if public.curve.form not in _AGREE:
         raise NotSupported("no key agreement on Edwards curves")
     return choose(_AGREE[public.curve.form], has, Ability.DERIVE)
+
+
+#: Mechanism and type of the keys that it makes.  SoftHSM 2.6 has no mechanism for Montgomery curves
+#: and takes them for Edwards curves.
+_GENERATE_RSA = ((CKM.RSA_PKCS_KEY_PAIR_GEN, CKK.RSA),)
+_GENERATE = {
+    Form.WEIERSTRASS: ((CKM.EC_KEY_PAIR_GEN, CKK.EC),),
+    Form.EDWARDS: ((CKM.EC_EDWARDS_KEY_PAIR_GEN, CKK.EC_EDWARDS),),
+    Form.MONTGOMERY: (
+        (CKM.EC_MONTGOMERY_KEY_PAIR_GEN, CKK.EC_MONTGOMERY),
+        (CKM.EC_EDWARDS_KEY_PAIR_GEN, CKK.EC_EDWARDS),
+    ),
+}
+
+
+def generate_plan(kind: Curve | int, has: Mechanisms) -> tuple[CKM, CKK]:
+    """How to make a key on that curve, or an RSA key of so many bits.  Raises NotSupported."""
+    table = _GENERATE_RSA if isinstance(kind, int) else _GENERATE[kind.form]
+    mechanism = choose([row[0] for row in table], has, Ability.GENERATE_KEY_PAIR)
+    if isinstance(kind, int) and mechanism in has:
+        # Of curves, modules tell the lengths in different ways, SoftHSM wrong ones for Ed25519.
+        least, most = has[mechanism].least, has[mechanism].most
+        if most >= _LEAST_RSA and not least <= kind <= most:
+            raise NotSupported(f"the token makes RSA keys of {least} to {most} bits")
+    return mechanism, dict(table)[mechanism]
+
+
+#: Below it is nonsense, or a number of bytes.
+_LEAST_RSA = 1024
+
+
+def key_type(kind: Curve | int, has: Mechanisms) -> CKK:
+    """The type of such a key on this token, even if the token cannot make one."""
+    try:
+        return generate_plan(kind, has)[1]
+    except NotSupported:
+        return (_GENERATE_RSA if isinstance(kind, int) else _GENERATE[kind.form])[0][1]
 
 
 def choose(candidates: Sequence[CKM], has: Mechanisms, able: Ability) -> CKM:

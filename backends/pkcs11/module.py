@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +117,16 @@ class Module:
             session = slot.handle.open(rw=writable, attribute_mapper=_Raw())
         return Session(session, self.cryptoki)
 
+    @contextmanager
+    def writing(self, slot: Slot) -> Iterator[Session]:
+        """A session that can write, which shares the login of the others."""
+        session = self.open(slot, writable=True)
+        try:
+            yield session
+        finally:
+            with suppress(TokenError):
+                session.close()
+
 
 class Session:
     """One open session, which is never one that logged in by being opened: closing such a one
@@ -173,6 +183,25 @@ class Session:
             return self._cryptoki.value(self.number, secret, size)
         finally:
             self._cryptoki.destroy(self.number, secret)
+
+    # -- changes -------------------------------------------------------------------------------
+
+    def generate(
+        self, mechanism: abi.Mechanism, public: abi.Template, private: abi.Template
+    ) -> None:
+        self._cryptoki.generate(self.number, mechanism, public, private)
+
+    def create(self, template: abi.Template) -> int:
+        return self._cryptoki.create(self.number, template)
+
+    def destroy(self, handle: int) -> None:
+        self._cryptoki.destroy(self.number, handle)
+
+    def set_pin(self, old: bytearray | None, new: bytearray | None) -> None:
+        self._cryptoki.set_pin(self.number, old, new)
+
+    def init_pin(self, new: bytearray) -> None:
+        self._cryptoki.init_pin(self.number, new)
 
 
 def _attributes(handle: Any, wanted: Sequence[CKA]) -> dict[int, bytes]:

@@ -25,19 +25,15 @@ from backends.pkcs11.publickey import (
 from backends.token import PublicKey, RSAPublicKey, Use
 
 _SIGN = Use.SIGN | Use.CERTIFY | Use.AUTHENTICATE
-_ATTRIBUTE_USE = {
-    CKO.PRIVATE_KEY: {
-        CKA.SIGN: _SIGN,
-        CKA.DECRYPT: Use.DECRYPT,
-        CKA.UNWRAP: Use.DECRYPT,
-        CKA.DERIVE: Use.DECRYPT,
-    },
-    CKO.PUBLIC_KEY: {
-        CKA.VERIFY: _SIGN,
-        CKA.ENCRYPT: Use.DECRYPT,
-        CKA.WRAP: Use.DECRYPT,
-        CKA.DERIVE: Use.DECRYPT,
-    },
+#: What the flags of an object mean.  Others may be set too and mean nothing for such a key: SoftHSM
+#: sets all that are not refused when the key is made.
+_RSA_FLAGS = {
+    CKO.PRIVATE_KEY: {CKA.SIGN: _SIGN, CKA.DECRYPT: Use.DECRYPT, CKA.UNWRAP: Use.DECRYPT},
+    CKO.PUBLIC_KEY: {CKA.VERIFY: _SIGN, CKA.ENCRYPT: Use.DECRYPT, CKA.WRAP: Use.DECRYPT},
+}
+_EC_FLAGS = {
+    CKO.PRIVATE_KEY: {CKA.SIGN: _SIGN, CKA.DERIVE: Use.DECRYPT},
+    CKO.PUBLIC_KEY: {CKA.VERIFY: _SIGN, CKA.DERIVE: Use.DECRYPT},
 }
 #: What a key of that form can do at all.
 _FORM_USE = {
@@ -95,9 +91,15 @@ class Pair:
     public_object: RawObject | None = None
     private_object: RawObject | None = None
     certificate: Certificate | None = None
-    der: bytes | None = None
+    certificate_object: RawObject | None = None
     #: The certificate is an authority's or another's: alone, it does not stand for a key of ours.
     foreign: bool = False
+
+    @property
+    def der(self) -> bytes | None:
+        """The certificate as it is."""
+        found = self.certificate_object
+        return found.attributes.get(CKA.VALUE) if found else None
 
     @property
     def label(self) -> str:
@@ -173,14 +175,13 @@ def _add_certificate(pairs: dict[str, Pair], raw: RawObject, note: Callable[[str
     if raw.number(CKA.CERTIFICATE_TYPE) not in (_CERTIFICATE_X509, -1):
         return
     try:
-        der = raw.attributes.get(CKA.VALUE, b"")
-        certificate = read_certificate(der)
+        certificate = read_certificate(raw.attributes.get(CKA.VALUE, b""))
     except Unreadable as error:
         note(f"certificate {raw.label!r} (id {raw.id.hex()}) left out: {error}")
         return
     pair = _pair(pairs, certificate.public)
     if pair.certificate is None:
-        pair.certificate, pair.der = certificate, der
+        pair.certificate, pair.certificate_object = certificate, raw
         pair.foreign = certificate.authority or raw.number(CKA.CERTIFICATE_CATEGORY) in _FOREIGN
     pair.ids.add(raw.id)
 
@@ -257,7 +258,8 @@ def _possible(public: PublicKey) -> Use:
 
 def _flags(raw: RawObject) -> Use:
     use = Use(0)
-    for attribute, meaning in _ATTRIBUTE_USE[raw.kind].items():
+    table = _RSA_FLAGS if raw.key_type == CKK.RSA else _EC_FLAGS
+    for attribute, meaning in table[raw.kind].items():
         if raw.has(attribute):
             use |= meaning
     return use

@@ -13,8 +13,10 @@ from backends.errors import Busy, TokenError
 from backends.pkcs11.client import Client
 from backends.pkcs11.config import ModuleConfig
 from backends.pkcs11.messages import (
+    Change,
     Decrypt,
     Done,
+    Generate,
     GetStatus,
     LogIn,
     LogOut,
@@ -28,6 +30,9 @@ from backends.pkcs11.messages import (
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=Message)
+
+#: How many times as long as other things the making of a key may take.
+_PATIENCE = 10
 
 
 class Pool:
@@ -122,18 +127,30 @@ class Pool:
             if client.running:
                 client.ask(LogOut(token), Done)
 
-    # -- keys ----------------------------------------------------------------------------------
+    # -- requests that may bring a PIN ---------------------------------------------------------
 
     def use(self, request: Sign | Decrypt) -> bytes | None:
         """Have an idle worker do it: with a PIN, one that is not logged in with it; then the others
         log in with it too."""
         token, pin = request.token, request.pin
         with self._any(lambda client: self._known(token, client) == (pin is None)) as client:
-            value = client.ask(request, Value).value
-            self._note(token, client)
-            if pin is not None:
-                self._spread(token, pin, [c for c in self._clients if not self._known(token, c)])
-        return value
+            return self._authorized(client, request, Value).value
+
+    def change(self, request: Change, answer: type[T]) -> T:
+        """Have the first worker do it."""
+        # Making a key takes some cards minutes.
+        slowly = _PATIENCE if isinstance(request, Generate) else 1
+        return self._authorized(self._clients[0], request, answer, slowly)
+
+    def _authorized(
+        self, client: Client, request: Sign | Decrypt | Change, answer: type[T], patience: int = 1
+    ) -> T:
+        reply = client.ask(request, answer, patience=patience)
+        self._note(request.token, client)
+        if request.pin is not None:
+            others = [c for c in self._clients if not self._known(request.token, c)]
+            self._spread(request.token, request.pin, others)
+        return reply
 
     @contextmanager
     def _any(self, wanted: Callable[[Client], bool]) -> Iterator[Client]:

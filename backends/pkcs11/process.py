@@ -12,7 +12,8 @@ import threading
 import time
 from contextlib import suppress
 
-from backends.pkcs11.messages import Answer, Channel, ChannelError, Load, Request
+from backends.pkcs11.channel import Channel, ChannelError
+from backends.pkcs11.messages import Answer, Load, Request
 
 #: Seconds that the kernel gets to buffer a short message, or to end a process that was killed.
 _GRACE = 1.0

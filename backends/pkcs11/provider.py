@@ -31,6 +31,10 @@ class PKCS11Provider:
     def name(self) -> str:
         return self._pool.config.name
 
+    @property
+    def config(self) -> ModuleConfig:
+        return self._pool.config
+
     def prestart(self) -> None:
         """Start the workers in the background, so that they have loaded the module, or nearly so,
         when the first question comes.  Waits for nothing and never raises."""

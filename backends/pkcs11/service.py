@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from backends.errors import PinNeeded, Removed
+from backends.errors import PinNeeded, Removed, TokenError
 from backends.pkcs11 import operations
+from backends.pkcs11.changing import carry_out, prepare
+from backends.pkcs11.channel import wipe
+from backends.pkcs11.cka import CKU
 from backends.pkcs11.failures import SessionLost
 from backends.pkcs11.messages import (
     Answer,
+    Change,
+    ChangePin,
+    Check,
+    CheckSOPin,
     Decrypt,
     Done,
-    ECRecord,
+    Generate,
     GetCertificate,
     GetStatus,
+    Import,
     KeyRecord,
     Keys,
     ListKeys,
@@ -23,16 +32,17 @@ from backends.pkcs11.messages import (
     LogOut,
     Random,
     Request,
-    RSARecord,
+    ResetPin,
     Sign,
+    StoreCertificate,
     TokenRecord,
     Tokens,
     Value,
 )
-from backends.pkcs11.module import Module, Slot
+from backends.pkcs11.module import Module, Session, Slot
 from backends.pkcs11.objects import Pair
+from backends.pkcs11.records import record_of
 from backends.pkcs11.session import Pin, TokenSession
-from backends.token import PublicKey, RSAPublicKey
 
 T = TypeVar("T")
 
@@ -124,7 +134,7 @@ class Service:
     def _certificate(self, request: GetCertificate) -> Value:
         return Value(self._on(request.token, lambda s: s.certificate(request.ref)))
 
-    # -- operations ----------------------------------------------------------------------------
+    # -- logins --------------------------------------------------------------------------------
 
     def _log_in(self, request: LogIn) -> Done:
         def log_in(session: TokenSession) -> None:
@@ -147,6 +157,58 @@ class Service:
             finally:
                 session.close()
         return Done()
+
+    def _change_pin(self, request: ChangePin) -> Done:
+        """C_SetPIN in a session that can write is for who is logged in there, or else for the user
+        (PKCS#11 3.0 section 5.5.7)."""
+        with _wiping(request.old, request.new):
+            if request.so:
+                with self._as_officer(request.token, request.old) as session:
+                    session.set_pin(request.old, request.new)
+            else:
+                with self._module.writing(self._slot(request.token)) as session:
+                    session.set_pin(request.old, request.new)
+        return Done()
+
+    def _reset_pin(self, request: ResetPin) -> Done:
+        with (
+            _wiping(request.so_pin, request.new),
+            self._as_officer(request.token, request.so_pin) as session,
+        ):
+            session.init_pin(request.new)
+        return Done()
+
+    def _check_so_pin(self, request: CheckSOPin) -> Done:
+        with _wiping(request.pin), self._as_officer(request.token, request.pin):
+            return Done()
+
+    @contextmanager
+    def _as_officer(self, token: str, pin: bytearray | None) -> Iterator[Session]:
+        """The security officer logs in only if nobody else is, and no session can but read."""
+        self._drop(token)
+        with self._module.writing(self._slot(token)) as session:
+            self._module.cryptoki.log_in(session.number, pin, CKU.SO)
+            try:
+                yield session
+            finally:
+                with suppress(TokenError):
+                    self._module.cryptoki.log_out(session.number)
+
+    # -- changes -------------------------------------------------------------------------------
+
+    def _check(self, request: Check) -> Done:
+        self._on(request.change.token, lambda session: prepare(session, request.change))
+        return Done()
+
+    def _change(self, request: Change) -> Answer:
+        """Nothing is written twice: what fails when it is written is not tried again."""
+        pin = Pin(request.pin)
+        secrets = request.private if isinstance(request, Import) else []
+        with _wiping(request.pin, *secrets):
+            work = self._on(request.token, lambda session: prepare(session, request))
+            return carry_out(self._session(request.token), work, pin)
+
+    # -- operations ----------------------------------------------------------------------------
 
     def _sign(self, request: Sign) -> Value:
         return self._use(request, operations.sign)
@@ -181,7 +243,23 @@ _TABLE: dict[type, Callable[[Service, Any], Answer]] = {
     Sign: Service._sign,
     Decrypt: Service._decrypt,
     Random: Service._random,
+    Generate: Service._change,
+    Import: Service._change,
+    StoreCertificate: Service._change,
+    Check: Service._check,
+    ChangePin: Service._change_pin,
+    ResetPin: Service._reset_pin,
+    CheckSOPin: Service._check_so_pin,
 }
+
+
+@contextmanager
+def _wiping(*secrets: bytearray | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for secret in secrets:
+            wipe(secret)
 
 
 def _token_record(slot: Slot, logged_in: bool) -> TokenRecord:
@@ -199,18 +277,10 @@ def _token_record(slot: Slot, logged_in: bool) -> TokenRecord:
 def _key_record(pair: Pair) -> KeyRecord:
     return KeyRecord(
         ref=pair.ref,
-        public=_public_record(pair.public),
+        public=record_of(pair.public),
         use=pair.use.value,
         label=pair.label,
         certificate=pair.der is not None,
         created=pair.created,
         always=pair.always,
     )
-
-
-def _public_record(public: PublicKey) -> RSARecord | ECRecord:
-    if isinstance(public, RSAPublicKey):
-        return RSARecord(
-            public.n.to_bytes(public.size), public.e.to_bytes((public.e.bit_length() + 7) // 8)
-        )
-    return ECRecord(public.curve.oid, public.point)

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from backends.errors import NotFound, PinNeeded, TokenError
+from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKF, CKO
 from backends.pkcs11.cryptoki import MechanismInfo
-from backends.pkcs11.messages import wipe
 from backends.pkcs11.module import Module, Session, Slot
 from backends.pkcs11.objects import Pair, RawObject, read_pairs
 

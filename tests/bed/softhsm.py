@@ -60,3 +60,8 @@ class SoftHSM:
         command = ["softhsm2-util", "--init-token", "--free", "--label", label, *pins]
         run(command, env={**os.environ, **self.env})
         return SoftHSMToken(label, pin, self.env)
+
+    def delete_token(self, label: str) -> None:
+        """Remove a token with everything on it."""
+        command = ["softhsm2-util", "--delete-token", "--token", label]
+        run(command, env={**os.environ, **self.env})

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import (
     x448,
     x25519,
 )
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from backends.curves import (
     BRAINPOOL_P256,
@@ -103,6 +104,13 @@ def riddle(key: Key) -> Riddle:
         serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     )
     return Riddle(point, private.exchange(ec.ECDH(), _ec(public)))
+
+
+def native(public: PublicKey) -> CertificatePublicKeyTypes:
+    """The same public key for pyca/cryptography."""
+    if isinstance(public, RSAPublicKey):
+        return _rsa(public)
+    return _EDWARDS[public.curve](public.point) if public.curve in _EDWARDS else _ec(public)
 
 
 def _rsa(public: RSAPublicKey) -> rsa.RSAPublicKey:

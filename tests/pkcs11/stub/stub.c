@@ -4,6 +4,7 @@
  * the form "what=how", from the file that ANYSCD_STUB names, each time anew:
  *
  *   load, init, slots, login, sign:  hang | crash | print | fork | a CKR number
+ *   create, "set pin":               the same for a private key, and for C_SetPIN
  *   once=1:                          what "sign" says is done at the first signature only
  *   forget=1:                        the login ends when a signature fails
  *   context:                         a CKR number for C_Login as CKU_CONTEXT_SPECIFIC
@@ -352,6 +353,32 @@ static CK_RV SignFinal(CK_SESSION_HANDLE session, unsigned char *signature, CK_U
     return CKR_OPERATION_NOT_INITIALIZED;
 }
 
+static CK_RV SetPIN(CK_SESSION_HANDLE session, unsigned char *old, CK_ULONG old_length,
+                    unsigned char *new, CK_ULONG new_length) {
+    CK_RV rv = obey("set pin");
+    (void)session, (void)new_length;
+    if (!old && !new)
+        logged("pad");
+    if (!rv && old && (old_length != 4 || memcmp(old, "1234", 4)))
+        rv = CKR_PIN_INCORRECT;
+    return rv;
+}
+
+static CK_RV CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE *values, CK_ULONG count,
+                          CK_OBJECT_HANDLE *object) {
+    (void)session, (void)count;
+    *object = 77;
+    return obey(*(CK_ULONG *)values[0].pValue == CKO_PUBLIC_KEY ? "create public" : "create");
+}
+
+static CK_RV DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
+    char text[32];
+    (void)session;
+    snprintf(text, sizeof text, "destroy %lu", object);
+    logged(text);
+    return CKR_OK;
+}
+
 static CK_FUNCTION_LIST functions = {
     .version = {2, 40},
     .C_Initialize = Initialize,
@@ -362,11 +389,14 @@ static CK_FUNCTION_LIST functions = {
     .C_GetTokenInfo = GetTokenInfo,
     .C_GetMechanismList = GetMechanismList,
     .C_GetMechanismInfo = GetMechanismInfo,
+    .C_SetPIN = SetPIN,
     .C_OpenSession = OpenSession,
     .C_CloseSession = CloseSession,
     .C_GetSessionInfo = GetSessionInfo,
     .C_Login = Login,
     .C_Logout = Logout,
+    .C_CreateObject = CreateObject,
+    .C_DestroyObject = DestroyObject,
     .C_FindObjectsInit = FindObjectsInit,
     .C_FindObjects = FindObjects,
     .C_FindObjectsFinal = FindObjectsFinal,
