@@ -8,12 +8,14 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class ModuleOptions:
     """One ``[pkcs11.module.NAME]``.  ``path``: as dlopen takes it.  Times are in seconds:
-    ``start_timeout`` for loading and C_Initialize, ``timeout`` for any other call."""
+    ``start_timeout`` for loading and C_Initialize, ``timeout`` for any other call.  ``workers``:
+    how many processes load it."""
 
     name: str
     path: str
     start_timeout: float = 30.0
     timeout: float = 60.0
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

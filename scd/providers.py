@@ -32,7 +32,7 @@ def _modules(config: Config) -> Iterable[Provider]:
     from backends.pkcs11.provider import PKCS11Provider
 
     modules = [
-        ModuleConfig(m.name, m.path, start_timeout=m.start_timeout, timeout=m.timeout)
+        ModuleConfig(m.name, m.path, m.start_timeout, m.timeout, m.workers)
         for m in config.pkcs11.modules
     ]
     if config.pkcs11.use_p11_kit:

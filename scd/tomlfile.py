@@ -30,6 +30,7 @@ class _Module(_Table):
     path: _Text
     start_timeout: _Seconds = 30.0
     timeout: _Seconds = 60.0
+    workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
 
 class _Token(_Table):
@@ -67,7 +68,7 @@ class _Reader:
         for name, value in section.items():
             module = self.convert(value, _Module, f"pkcs11.module.{name}")
             if module:
-                found.append(ModuleOptions(name, module.path, module.start_timeout, module.timeout))
+                found.append(ModuleOptions(name, **msgspec.structs.asdict(module)))
         return tuple(found)
 
     def pkcs11(self, section: dict[str, Any]) -> PKCS11Options:

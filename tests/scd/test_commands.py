@@ -277,6 +277,26 @@ async def test_waiting_token_holds_up_nothing_else(tmp_path: Path) -> None:
             touched.set()
 
 
+async def test_two_clients_use_one_token_at_a_time_if_it_can(tmp_path: Path) -> None:
+    token = ParallelToken()
+    async with bed(tmp_path, token) as b:
+        clients = [await b.client(), await b.client()]
+        await sign(clients[0], token, Asked())
+        both = threading.Barrier(2, timeout=10)
+
+        def meet() -> None:
+            both.wait()
+
+        token.before = meet
+        async with trio.open_nursery() as nursery:
+            for client in clients:
+                nursery.start_soon(sign, client, token, Asked(None))
+
+
+class ParallelToken(FakeToken):
+    parallel = 2
+
+
 async def test_open_question_keeps_other_clients_off_that_token_only(tmp_path: Path) -> None:
     one, two = FakeToken(1), FakeToken(2)
     asked, answered = trio.Event(), trio.Event()
