@@ -77,6 +77,17 @@ class Module:
             self._library = pkcs11.lib(path)
         self.cryptoki = Cryptoki(path)
 
+    @property
+    def forgetful(self) -> bool:
+        """Whether the module looks for tokens only once: SoftHSM does not see those that another
+        process has made until it is initialized again (measured with 2.6.1)."""
+        return str(self._library.manufacturer_id).startswith("SoftHSM")
+
+    def restart(self) -> None:
+        """C_Finalize and C_Initialize."""
+        with _translated():
+            self._library.reinitialize()
+
     def slots(self, note: Callable[[str], None]) -> list[Slot]:
         """Those that hold an initialized token now; ``note`` is told of tokens that fail."""
         with _translated():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
-from backends.errors import PinNeeded, Removed, TokenError
+from backends.errors import TokenError
 from backends.pkcs11 import operations
 from backends.pkcs11.changing import carry_out, prepare
 from backends.pkcs11.channel import wipe
@@ -43,8 +43,7 @@ from backends.pkcs11.module import Module, Session, Slot
 from backends.pkcs11.objects import Pair
 from backends.pkcs11.records import record_of
 from backends.pkcs11.session import Pin, TokenSession
-
-T = TypeVar("T")
+from backends.pkcs11.sessions import Sessions
 
 
 class Service:
@@ -52,7 +51,7 @@ class Service:
 
     def __init__(self, path: str) -> None:
         self._module = Module(path)
-        self._sessions: dict[str, TokenSession] = {}
+        self._sessions = Sessions(self._module)
 
     def answer(self, request: Request) -> Answer:
         """Raises the errors of :mod:`backends.errors`."""
@@ -65,62 +64,14 @@ class Service:
 
     def _list_tokens(self, _: ListTokens) -> Tokens:
         notes: list[str] = []
-        records = [_token_record(slot, False) for slot in self._module.slots(notes.append)]
+        records = [_token_record(slot, False) for slot in self._sessions.slots(notes.append)]
         return Tokens(records, notes)
 
     def _status(self, request: GetStatus) -> TokenRecord:
         def status(session: TokenSession) -> TokenRecord:
-            return _token_record(self._slot(request.token), session.logged_in)
+            return _token_record(self._sessions.slot(request.token), session.logged_in)
 
-        return self._on(request.token, status)
-
-    def _slot(self, token: str) -> Slot:
-        for slot in self._module.slots(lambda text: None):
-            if slot.token == token:
-                return slot
-        raise Removed("the token is not in any slot")
-
-    def _session(self, token: str) -> TokenSession:
-        if token not in self._sessions:
-            self._sessions[token] = TokenSession(self._module, self._slot(token))
-        return self._sessions[token]
-
-    def _on(self, token: str, action: Callable[[TokenSession], T], pin: Pin | None = None) -> T:
-        """Run the action on the token's session, once more if that turns out to be lost.
-
-        A PIN that has been handed to the module is not handed over again.  If the login did not
-        outlive the session, the PIN is wanted anew; but if it may be the login itself that fails,
-        that is an error.
-        """
-        try:
-            return action(self._session(token))
-        except SessionLost as error:
-            lost = error
-        session = self._renewed(token)
-        if pin is not None and pin.spent:
-            pin.use_up()
-            if not session.open:
-                raise PinNeeded(f"the login was lost: {lost}") if lost.certain else lost
-        try:
-            return action(session)
-        except SessionLost as error:
-            if error.certain:
-                self._drop(token)
-            raise
-
-    def _renewed(self, token: str) -> TokenSession:
-        """A new session, opened before the old one is closed, as a login ends with the last one."""
-        old = self._sessions.pop(token, None)
-        try:
-            return self._session(token)
-        finally:
-            if old is not None:
-                old.close()
-
-    def _drop(self, token: str) -> None:
-        session = self._sessions.pop(token, None)
-        if session is not None:
-            session.close()
+        return self._sessions.on(request.token, status)
 
     # -- keys ----------------------------------------------------------------------------------
 
@@ -129,10 +80,10 @@ class Service:
             session.forget_pairs()
             return Keys([_key_record(pair) for pair in session.pairs()], session.notes)
 
-        return self._on(request.token, keys)
+        return self._sessions.on(request.token, keys)
 
     def _certificate(self, request: GetCertificate) -> Value:
-        return Value(self._on(request.token, lambda s: s.certificate(request.ref)))
+        return Value(self._sessions.on(request.token, lambda s: s.certificate(request.ref)))
 
     # -- logins --------------------------------------------------------------------------------
 
@@ -144,13 +95,13 @@ class Service:
 
         pin = Pin(request.pin)
         try:
-            self._on(request.token, log_in, pin)
+            self._sessions.on(request.token, log_in, pin)
         finally:
             pin.wipe()
         return Done()
 
     def _log_out(self, request: LogOut) -> Done:
-        session = self._sessions.pop(request.token, None)
+        session = self._sessions.take(request.token)
         if session is not None:
             try:
                 session.log_out()
@@ -166,7 +117,7 @@ class Service:
                 with self._as_officer(request.token, request.old) as session:
                     session.set_pin(request.old, request.new)
             else:
-                with self._module.writing(self._slot(request.token)) as session:
+                with self._module.writing(self._sessions.slot(request.token)) as session:
                     session.set_pin(request.old, request.new)
         return Done()
 
@@ -185,8 +136,8 @@ class Service:
     @contextmanager
     def _as_officer(self, token: str, pin: bytearray | None) -> Iterator[Session]:
         """The security officer logs in only if nobody else is, and no session can but read."""
-        self._drop(token)
-        with self._module.writing(self._slot(token)) as session:
+        self._sessions.drop(token)
+        with self._module.writing(self._sessions.slot(token)) as session:
             self._module.cryptoki.log_in(session.number, pin, CKU.SO)
             try:
                 yield session
@@ -197,7 +148,7 @@ class Service:
     # -- changes -------------------------------------------------------------------------------
 
     def _check(self, request: Check) -> Done:
-        self._on(request.change.token, lambda session: prepare(session, request.change))
+        self._sessions.on(request.change.token, lambda session: prepare(session, request.change))
         return Done()
 
     def _change(self, request: Change) -> Answer:
@@ -205,8 +156,8 @@ class Service:
         pin = Pin(request.pin)
         secrets = request.private if isinstance(request, Import) else []
         with _wiping(request.pin, *secrets):
-            work = self._on(request.token, lambda session: prepare(session, request))
-            return carry_out(self._session(request.token), work, pin)
+            work = self._sessions.on(request.token, lambda session: prepare(session, request))
+            return carry_out(self._sessions.of(request.token), work, pin)
 
     # -- operations ----------------------------------------------------------------------------
 
@@ -225,12 +176,12 @@ class Service:
             def action(session: TokenSession) -> bytes:
                 return operation(session, request.ref, request.data, pin)
 
-            return Value(self._on(request.token, action, pin))
+            return Value(self._sessions.on(request.token, action, pin))
         finally:
             pin.wipe()
 
     def _random(self, request: Random) -> Value:
-        return Value(self._on(request.token, lambda s: s.random(request.n)))
+        return Value(self._sessions.on(request.token, lambda s: s.random(request.n)))
 
 
 _TABLE: dict[type, Callable[[Service, Any], Answer]] = {

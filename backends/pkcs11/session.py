@@ -51,7 +51,8 @@ class TokenSession:
         self.module = module
         self.slot = slot
         self.session: Session = module.open(slot)
-        self._believed = self.logged_in
+        #: Whether the user is logged in, as far as is known.
+        self.believed = self.logged_in
         self._pairs: list[Pair] | None = None
         self._mechanisms: Mapping[int, MechanismInfo] | None = None
         self.notes: list[str] = []
@@ -59,13 +60,13 @@ class TokenSession:
     @property
     def logged_in(self) -> bool:
         """As the module says."""
-        self._believed = self.module.cryptoki.logged_in(self.session.number)
-        return self._believed
+        self.believed = self.module.cryptoki.logged_in(self.session.number)
+        return self.believed
 
     @property
     def open(self) -> bool:
         """Whether private keys can be used without a login, or after the one that was made."""
-        return not self.slot.flags & CKF.LOGIN_REQUIRED or self._believed
+        return not self.slot.flags & CKF.LOGIN_REQUIRED or self.believed
 
     @property
     def has_pad(self) -> bool:
@@ -83,11 +84,11 @@ class TokenSession:
             raise PinNeeded("the token wants its PIN")
         self.forget_pairs()
         self.module.cryptoki.log_in(self.session.number, pin.spend())
-        self._believed = True
+        self.believed = True
 
     def log_out(self) -> None:
         self.forget_pairs()
-        self._believed = False
+        self.believed = False
         self.module.cryptoki.log_out(self.session.number)
 
     def authorized(self, pin: Pin, operation: Callable[[], T]) -> T:

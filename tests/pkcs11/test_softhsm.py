@@ -27,6 +27,7 @@ from backends.errors import (
 from backends.pkcs11.provider import PKCS11Provider
 from backends.pkcs11.token import PKCS11Token
 from backends.token import ECPublicKey, Key, PinRef, PinRequest, RSAPublicKey, Use
+from tests.bed.softhsm import SoftHSM
 from tests.contract import oracle
 from tests.pkcs11.conftest import PIN, SOFTHSM, Make, key_named, labels, pin, refs, token_named
 
@@ -128,6 +129,23 @@ def test_token_names_and_serials_stay(
     serials = {softhsm.open(place).info.serial for place in softhsm.present()}  # type: ignore[union-attr]
     assert len(serials) == 3  # The empty slot that SoftHSM always shows is not a token.
     assert softhsm.present() == softhsm.present()
+
+
+def test_tokens_that_are_made_later_are_seen(
+    softhsm: PKCS11Provider, everyday: PKCS11Token, store: SoftHSM
+) -> None:
+    everyday.verify_pin(PinRef.USER, pin())
+    before = list(softhsm.present())
+    store.init_token("late", PIN.decode())
+    try:
+        assert softhsm.present() == before  # A login is not given up for it.
+        everyday.reset()
+        (new,) = set(softhsm.present()) - set(before)
+        assert new.name == "softhsm2: late"
+        assert len(everyday.sign(key_named(everyday, "p256"), DIGEST, pin())) == 64
+    finally:
+        everyday.reset()
+        store.delete_token("late")
 
 
 # -- operations ----------------------------------------------------------------------------------

@@ -298,6 +298,21 @@ def test_after_a_failure_the_session_is_rebuilt_once(
     assert calls.count("open 2") == 1
 
 
+def test_a_module_that_fails_altogether_is_initialized_anew(
+    stub: PKCS11Provider, orders: Orders
+) -> None:
+    token, key = opened(stub)
+    token.sign(key, DATA, stub_pin())
+    orders.give(sign=CKR_DEVICE_ERROR, dead=1, once=1)
+    with pytest.raises(PinNeeded):
+        token.sign(key, DATA, None)
+    orders.give()
+    assert token.pin_for(key) is not None
+    assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+    assert orders.calls.count("init") == 2
+    assert len(orders.pids) == 1
+
+
 def test_a_login_that_fails_for_no_reason_is_an_error(stub: PKCS11Provider, orders: Orders) -> None:
     token, key = opened(stub)
     orders.give(login=CKR_GENERAL_ERROR)

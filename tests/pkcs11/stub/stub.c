@@ -6,6 +6,7 @@
  *   load, init, slots, login, sign:  hang | crash | print | fork | a CKR number
  *   create, "set pin":               the same for a private key, and for C_SetPIN
  *   once=1:                          what "sign" says is done at the first signature only
+ *   dead=1:                          nothing works after such a failure until C_Initialize
  *   forget=1:                        the login ends when a signature fails
  *   context:                         a CKR number for C_Login as CKU_CONTEXT_SPECIFIC
  *   mechanisms:                      the numbers that C_GetMechanismList gives, with commas between
@@ -36,7 +37,7 @@
 #define SIZE 256
 
 static unsigned long sessions, next_session = 100;
-static int logged_in, searching, signatures;
+static int logged_in, searching, signatures, dead;
 static CK_ULONG search_class, mechanism_used;
 
 static const char *orders(void) { return getenv("ANYSCD_STUB"); }
@@ -125,7 +126,12 @@ static void pad(unsigned char *to, size_t size, const char *text) {
     memcpy(to, text, strlen(text));
 }
 
-static CK_RV Initialize(void *args) { (void)args; return obey("init"); }
+static CK_RV Initialize(void *args) {
+    (void)args;
+    dead = logged_in = 0;
+    return obey("init");
+}
+
 static CK_RV Finalize(void *args) { (void)args; return CKR_OK; }
 
 static CK_RV GetInfo(CK_INFO *info) {
@@ -139,6 +145,8 @@ static CK_RV GetInfo(CK_INFO *info) {
 
 static CK_RV GetSlotList(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count) {
     CK_RV rv = list ? CKR_OK : obey("slots");
+    if (dead)
+        rv = CKR_DEVICE_ERROR;
     if (rv)
         return rv;
     *count = present && !strcmp(order("token"), "absent") ? 0 : 1;
@@ -329,6 +337,8 @@ static CK_RV Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG lengt
         logged("sign size");
     if (rv && *order("forget"))
         logged_in = 0;
+    if (rv && *order("dead"))
+        dead = 1;
     if (rv && !(*order("once") && signatures++))
         return rv;
     if (signature && mechanism_used == CKM_RSA_X_509)
