@@ -61,6 +61,7 @@ class Key:
     ``label``: for people, may be empty.  ``certificate``: whether :meth:`Token.certificate` is
     known to have one for this ref.  ``fingerprint``: OpenPGP v4 fingerprint, 20 bytes, if the
     token stores it.  ``created``: seconds since the epoch, if the token or a certificate knows.
+    ``uri``: its name by RFC 7512, if it is a key of a PKCS#11 token.
     """
 
     ref: str
@@ -70,6 +71,7 @@ class Key:
     certificate: bool = False
     fingerprint: bytes | None = None
     created: int | None = None
+    uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ class TokenInfo:
     ``app``: ``openpgp`` or ``pkcs11``.  ``place``: the reader, or the module and slot, for the
     READER line.  ``name``: for people.  ``display_serial``: as printed on the card.
     ``version``: of the application, 0x0304 for 3.4.  ``manufacturer``: OpenPGP manufacturer id.
-    ``card_type``: GnuPG's word: generic, gnuk, yubikey, zeitcontrol.
+    ``card_type``: GnuPG's word: generic, gnuk, yubikey, zeitcontrol.  ``uri``: the name of a
+    PKCS#11 token by RFC 7512.
     """
 
     serial: str
@@ -176,6 +179,7 @@ class TokenInfo:
     card_version: int | None = None
     atr: bytes = b""
     capabilities: Capabilities = Capabilities()
+    uri: str = ""
 
 
 class Attribute(enum.Enum):

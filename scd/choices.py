@@ -20,8 +20,8 @@ class ModuleOptions:
 
 @dataclass(frozen=True, slots=True)
 class TokenOptions:
-    """One ``[[token]]``.  ``match``: label or serial of the token.  The others name the key for
-    that slot of the OpenPGP view: by reference, label or keygrip."""
+    """One ``[[token]]``.  ``match``: label, serial or URI of the token.  The others name the key
+    for that slot of the OpenPGP view: by reference, label, keygrip or URI."""
 
     match: str
     sign: str | None = None
@@ -31,9 +31,12 @@ class TokenOptions:
 
 @dataclass(frozen=True, slots=True)
 class PKCS11Options:
-    """``[pkcs11]``.  ``use_p11_kit``: also the modules that p11-kit has registered.  ``settle``:
-    how many seconds a scan waits for slow modules when something else can answer."""
+    """``[pkcs11]``.  ``use_p11_kit``: also the modules that p11-kit has registered; of these, those
+    that ``allow`` names, if it names any, without those that ``deny`` does.  ``settle``: how many
+    seconds a scan waits for slow modules when something else can answer."""
 
     use_p11_kit: bool = True
     settle: float = 1.0
     modules: tuple[ModuleOptions, ...] = ()
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()

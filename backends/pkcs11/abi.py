@@ -92,14 +92,24 @@ _KDF_NULL = 1
 
 
 class FunctionList:
-    """The functions of a module that is loaded already, by name and types of arguments."""
+    """The functions of a module that is loaded already, by name and types of arguments.
 
-    def __init__(self, path: str) -> None:
+    ``loaded``: where the list is that it was initialized by.  That is only asked for if there are
+    several: p11-kit's client and proxy make a new one, with a life of its own, at each
+    C_GetFunctionList.
+    """
+
+    def __init__(self, path: str, loaded: Callable[[], int]) -> None:
         # The dynamic loader gives the same copy of the module again.
         self._library = ctypes.CDLL(path)
+        one, other = self._get(), self._get()
+        address = one if one == other else loaded()
+        self._places = ctypes.cast(address, POINTER(c_void_p))
+
+    def _get(self) -> int:
         functions = c_void_p()
         check(self._library.C_GetFunctionList(byref(functions)))
-        self._places = ctypes.cast(functions, POINTER(c_void_p))
+        return functions.value or 0
 
     def function(self, name: str, *arguments: type) -> Callable[..., int]:
         """One that the module lacks raises NotSupported when it is called."""

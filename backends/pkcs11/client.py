@@ -151,7 +151,7 @@ class Client:
             with self._state:
                 if self._closed:
                     raise Broken(f"module {self.config.name} is closed")
-                self._worker = WorkerProcess(self.config.path)
+                self._worker = WorkerProcess(self.config.path, self.config.remote)
                 self._started += 1
                 return self._worker
         except (OSError, WorkerFailed) as error:

@@ -45,12 +45,12 @@ class MechanismInfo:
 class Cryptoki:
     """Calls into a module that python-pkcs11 has loaded and initialized already.
 
-    Sessions and objects are named by their handles.  Raises the errors of :mod:`backends.errors`,
-    and SessionLost.
+    ``loaded``: as for :class:`FunctionList`.  Sessions and objects are named by their handles.
+    Raises the errors of :mod:`backends.errors`, and SessionLost.
     """
 
-    def __init__(self, path: str) -> None:
-        functions = FunctionList(path)
+    def __init__(self, path: str, loaded: Callable[[], int]) -> None:
+        functions = FunctionList(path, loaded)
         self._functions = functions  # Keeps it loaded.
         one, data = c_ulong, c_void_p
         self._get_token_info = functions.function("GetTokenInfo", one, data)

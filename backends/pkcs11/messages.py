@@ -214,7 +214,7 @@ Request = (
 class TokenRecord(Message, frozen=True, tag="token"):
     """One token.  ``slot``: its present slot.  ``flags``: CKF of CK_TOKEN_INFO.  Lengths of the
     PIN are in bytes; ``max_pin`` 0: not known.  ``logged_in``: false in a list, which does not
-    look."""
+    look.  ``uri``: its name by RFC 7512."""
 
     token: TokenId
     slot: int
@@ -223,6 +223,7 @@ class TokenRecord(Message, frozen=True, tag="token"):
     min_pin: int
     max_pin: int
     logged_in: bool
+    uri: str
 
 
 class Tokens(Message, frozen=True, tag="tokens"):
@@ -234,7 +235,7 @@ class Tokens(Message, frozen=True, tag="tokens"):
 
 class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One key pair.  ``use``: the value of :class:`backends.token.Use`.  ``always``: the key wants
-    the PIN for every single operation (CKA_ALWAYS_AUTHENTICATE)."""
+    the PIN for every single operation (CKA_ALWAYS_AUTHENTICATE).  ``uri``: its name by RFC 7512."""
 
     ref: KeyRef
     public: RSARecord | ECRecord
@@ -243,6 +244,7 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate: bool
     created: int | None
     always: bool
+    uri: str
 
 
 class Keys(Message, frozen=True, tag="keys"):

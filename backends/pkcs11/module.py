@@ -5,6 +5,7 @@ Everything here raises :mod:`backends.errors` and SessionLost, through the table
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,9 +20,10 @@ from backends.pkcs11 import abi
 from backends.pkcs11.cka import CKA, CKF, CKM, CKO, GENERIC_SECRET, SECRET_KEY
 from backends.pkcs11.cryptoki import ContextLogin, Cryptoki, MechanismInfo
 from backends.pkcs11.failures import SessionLost, from_exception
-from backends.pkcs11.identity import printable, token_id
+from backends.pkcs11.identity import printable, token_id, token_uri
 from backends.pkcs11.mechanisms import Signing
 from backends.pkcs11.objects import RawObject
+from backends.pkcs11.uri import URI
 
 _COMMON = (CKA.ID, CKA.LABEL)
 _KEY = (
@@ -54,7 +56,8 @@ class _Raw(AttributeMapper):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A slot that holds an initialized token.  ``token``: its id, as identity.py makes it."""
+    """A slot that holds an initialized token.  ``token``: its id, as identity.py makes it.
+    ``uri``: its name by RFC 7512."""
 
     token: str
     number: int
@@ -62,6 +65,7 @@ class Slot:
     flags: CKF
     min_pin: int
     max_pin: int
+    uri: URI
     handle: Any
 
 
@@ -75,7 +79,13 @@ class Module:
     def __init__(self, path: str) -> None:
         with _translated():
             self._library = pkcs11.lib(path)
-        self.cryptoki = Cryptoki(path)
+        self.cryptoki = Cryptoki(path, self._function_list)
+
+    def _function_list(self) -> int:
+        """python-pkcs11 keeps its own: the first field of HasFuncList in its _pkcs11.pyx, which no
+        Python code can read by name; it comes right behind what all objects begin with."""
+        place = id(self._library) + object.__basicsize__
+        return ctypes.c_size_t.from_address(place).value
 
     @property
     def forgetful(self) -> bool:
@@ -111,6 +121,7 @@ class Module:
             flags=CKF(int(token.flags)),
             min_pin=least,
             max_pin=most,
+            uri=token_uri(token.manufacturer_id, token.model, token.serial, token.label),
             handle=token,
         )
 

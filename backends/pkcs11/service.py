@@ -12,6 +12,7 @@ from backends.pkcs11.changing import carry_out, prepare
 from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKU
 from backends.pkcs11.failures import SessionLost
+from backends.pkcs11.identity import key_uri
 from backends.pkcs11.messages import (
     Answer,
     Change,
@@ -78,7 +79,9 @@ class Service:
     def _list_keys(self, request: ListKeys) -> Keys:
         def keys(session: TokenSession) -> Keys:
             session.forget_pairs()
-            return Keys([_key_record(pair) for pair in session.pairs()], session.notes)
+            return Keys(
+                [_key_record(session.slot, pair) for pair in session.pairs()], session.notes
+            )
 
         return self._sessions.on(request.token, keys)
 
@@ -222,10 +225,11 @@ def _token_record(slot: Slot, logged_in: bool) -> TokenRecord:
         min_pin=slot.min_pin,
         max_pin=slot.max_pin,
         logged_in=logged_in,
+        uri=str(slot.uri),
     )
 
 
-def _key_record(pair: Pair) -> KeyRecord:
+def _key_record(slot: Slot, pair: Pair) -> KeyRecord:
     return KeyRecord(
         ref=pair.ref,
         public=record_of(pair.public),
@@ -234,4 +238,5 @@ def _key_record(pair: Pair) -> KeyRecord:
         certificate=pair.der is not None,
         created=pair.created,
         always=pair.always,
+        uri=str(key_uri(slot.uri, min(pair.ids), pair.label)),
     )

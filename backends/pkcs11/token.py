@@ -145,6 +145,7 @@ def _info(module: str, record: messages.TokenRecord) -> TokenInfo:
         version=VERSION,
         manufacturer=MANUFACTURER,
         capabilities=_capabilities(record.flags),
+        uri=record.uri,
     )
 
 
@@ -172,4 +173,5 @@ def _key(record: messages.KeyRecord) -> Key | None:
         label=record.label,
         certificate=record.certificate,
         created=record.created,
+        uri=record.uri,
     )

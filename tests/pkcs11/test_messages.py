@@ -84,7 +84,7 @@ ANSWERS = st.one_of(
             st.builds(
                 TokenRecord,
                 *(st.just(TOKEN), _numbers, st.text(), _numbers, _numbers, _numbers),
-                st.booleans(),
+                *(st.booleans(), st.text()),
             )
         ),
         st.lists(st.text()),
@@ -96,7 +96,7 @@ ANSWERS = st.one_of(
                 KeyRecord,
                 *(st.just(REF), st.builds(RSARecord, st.binary(), st.binary())),
                 *(st.integers(0, 15), st.text(), st.booleans(), st.none() | _numbers),
-                st.booleans(),
+                *(st.booleans(), st.text()),
             )
         ),
         st.lists(st.text()),
