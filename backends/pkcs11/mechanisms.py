@@ -11,7 +11,7 @@ from backends.errors import NotSupported, UseRefused
 from backends.pkcs11.cka import CKK, CKM, Ability
 from backends.pkcs11.inputs import is_block
 from backends.pkcs11.padding import pad_for_signature
-from backends.token import ECPublicKey, PublicKey, RSAPublicKey
+from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 
 
 class Info(Protocol):
@@ -42,15 +42,39 @@ class Signing:
 #: In the order of preference.  The mechanisms that hash by themselves, CKM_SHA256_RSA_PKCS,
 #: CKM_ECDSA_SHA256, CKM_RSA_PKCS_PSS and their kin, are of no use: gpg-agent gives away hashes
 #: and padded blocks, never messages.
-_ECDSA = (CKM.ECDSA,)
-_EDDSA = (CKM.EDDSA,)
-_RSA = (CKM.RSA_PKCS, CKM.RSA_X_509)
-_SIGN = {Form.WEIERSTRASS: _ECDSA, Form.EDWARDS: _EDDSA}
-_AGREE = {
+_RSA: tuple[CKM, ...] = (CKM.RSA_PKCS, CKM.RSA_X_509)
+_SIGN: dict[Form, tuple[CKM, ...]] = {
+    Form.WEIERSTRASS: (CKM.ECDSA,),
+    Form.EDWARDS: (CKM.EDDSA,),
+}
+_AGREE: dict[Form, tuple[CKM, ...]] = {
     # The same as the first on curves whose cofactor is one, as that of all of ours is.
     Form.WEIERSTRASS: (CKM.ECDH1_DERIVE, CKM.ECDH1_COFACTOR_DERIVE),
     Form.MONTGOMERY: (CKM.ECDH1_DERIVE,),
 }
+
+
+def possible_use(public: PublicKey, use: Use, has: Mechanisms) -> Use:
+    """What is left of the use of a key on a token with these mechanisms."""
+    signs, decrypts, able = _RSA, _RSA, Ability.DECRYPT
+    if isinstance(public, ECPublicKey):
+        form, able = public.curve.form, Ability.DERIVE
+        signs, decrypts = _SIGN.get(form, ()), _AGREE.get(form, ())
+    if not _serves(signs, has, Ability.SIGN):
+        use &= Use.DECRYPT
+    if not _serves(decrypts, has, able):
+        use &= ~Use.DECRYPT
+    return use
+
+
+def _serves(candidates: Sequence[CKM], has: Mechanisms, able: Ability) -> bool:
+    if not candidates:
+        return False
+    try:
+        choose(candidates, has, able)
+    except NotSupported:
+        return False
+    return True
 
 
 def sign_plan(public: PublicKey, tbs: bytes, has: Mechanisms) -> Signing:

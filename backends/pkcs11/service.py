@@ -13,6 +13,7 @@ from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKU
 from backends.pkcs11.failures import SessionLost
 from backends.pkcs11.identity import key_uri
+from backends.pkcs11.mechanisms import possible_use
 from backends.pkcs11.messages import (
     Answer,
     Change,
@@ -79,9 +80,8 @@ class Service:
     def _list_keys(self, request: ListKeys) -> Keys:
         def keys(session: TokenSession) -> Keys:
             session.forget_pairs()
-            return Keys(
-                [_key_record(session.slot, pair) for pair in session.pairs()], session.notes
-            )
+            records = [_key_record(session, pair) for pair in session.pairs()]
+            return Keys(records, session.notes)
 
         return self._sessions.on(request.token, keys)
 
@@ -229,14 +229,14 @@ def _token_record(slot: Slot, logged_in: bool) -> TokenRecord:
     )
 
 
-def _key_record(slot: Slot, pair: Pair) -> KeyRecord:
+def _key_record(session: TokenSession, pair: Pair) -> KeyRecord:
     return KeyRecord(
         ref=pair.ref,
         public=record_of(pair.public),
-        use=pair.use.value,
+        use=possible_use(pair.public, pair.use, session.mechanisms).value,
         label=pair.label,
         certificate=pair.der is not None,
         created=pair.created,
         always=pair.always,
-        uri=str(key_uri(slot.uri, min(pair.ids), pair.label)),
+        uri=str(key_uri(session.slot.uri, min(pair.ids), pair.label)),
     )

@@ -26,7 +26,7 @@ from backends.errors import (
 )
 from backends.pkcs11.provider import PKCS11Provider
 from backends.pkcs11.token import PKCS11Token
-from backends.token import Key, PinRef
+from backends.token import Key, PinRef, Use
 from tests.pkcs11.conftest import Clock, Make, key_named, token_named
 from tests.pkcs11.stub import PIN, SIGNATURE, Orders
 from tests.pkcs11.test_process import ended, watched
@@ -470,11 +470,14 @@ def test_padded_blocks_are_signed_as_they_are(stub: PKCS11Provider, orders: Orde
 
 
 @pytest.mark.parametrize("mechanisms", ["0x40", "0xd,0x40,0x9"])
-def test_mechanisms_that_want_the_message_are_of_no_use(
+def test_keys_are_for_nothing_that_only_mechanisms_which_want_the_message_can_do(
     stub: PKCS11Provider, orders: Orders, mechanisms: str
 ) -> None:
-    orders.give(mechanisms=mechanisms)
     token, key = opened(stub)
+    orders.give(mechanisms=mechanisms)
+    other = token_named(stub, "stub token")
+    other.reset()
+    assert [key.use for key in other.keys()] == [Use(0)]
     with pytest.raises(NotSupported, match="no CKM_RSA_PKCS or CKM_RSA_X_509"):
         token.sign(key, DATA, stub_pin())
 
