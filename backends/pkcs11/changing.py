@@ -10,15 +10,16 @@ import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 
 from backends.curves import BY_OID, Curve
 from backends.errors import BadInput, NotSupported, Occupied, TokenError, Unfinished
 from backends.pkcs11 import abi, templates
 from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKK, CKM
+from backends.pkcs11.failures import SessionLost
 from backends.pkcs11.identity import key_ref
-from backends.pkcs11.mechanisms import generate_plan, key_type
+from backends.pkcs11.mechanisms import check_usable, generate_plan, key_type
 from backends.pkcs11.messages import (
     Change,
     Done,
@@ -66,28 +67,37 @@ def carry_out(token: TokenSession, work: Work, pin: Pin) -> Made | Done:
 
 
 def _generate(token: TokenSession, order: Generate) -> Work:
-    kind, mechanism, made_type = _first_possible(token, order.kinds)
-    arguments = made_type, Use(order.use), os.urandom(_ID_SIZE), order.label
+    use, identifier = Use(order.use), os.urandom(_ID_SIZE)
+    kind, mechanism, made_type = _first_possible(token, order.kinds, use)
+    entry = templates.Entry(made_type, use, identifier, order.label)
 
     def work() -> Made:
         with token.module.writing(token.slot) as session:
-            session.generate(
-                abi.mechanism(mechanism),
-                [*templates.public_object(*arguments), *templates.wanted(kind)],
-                templates.private_object(*arguments),
-            )
-        return Made(record_of(_new_pair(token, arguments[2]).public))
+            try:
+                _make(session, mechanism, kind, entry)
+            except (NotSupported, SessionLost) as error:
+                if isinstance(error, SessionLost) and error.certain:
+                    raise
+                # tpm2-pkcs11 1.9 takes no attribute that forbids a use (CKR_GENERAL_ERROR).
+                _make(session, mechanism, kind, replace(entry, narrow=False))
+        return Made(record_of(_new_pair(token, identifier).public))
 
     return work
 
 
+def _make(session: Session, mechanism: CKM, kind: Curve | int, entry: templates.Entry) -> None:
+    public = [*entry.public_object(), *templates.wanted(kind)]
+    session.generate(abi.mechanism(mechanism), public, entry.private_object())
+
+
 def _first_possible(
-    token: TokenSession, kinds: list[RSAKind | ECKind]
+    token: TokenSession, kinds: list[RSAKind | ECKind], use: Use
 ) -> tuple[Curve | int, CKM, CKK]:
     refusal = NotSupported("the token makes no keys")
     for kind in kinds:
         wanted = kind.bits if isinstance(kind, RSAKind) else _curve(kind.oid)
         try:
+            check_usable(wanted if isinstance(wanted, Curve) else None, use, token.mechanisms)
             return wanted, *generate_plan(wanted, token.mechanisms)
         except NotSupported as error:
             refusal = error
@@ -116,9 +126,10 @@ def _import(token: TokenSession, order: Import) -> Work:
     if public is None:
         raise NotSupported("the curve is not known")
     kind = public.n.bit_length() if isinstance(public, RSAPublicKey) else public.curve
+    check_usable(kind if isinstance(kind, Curve) else None, Use(order.use), token.mechanisms)
     known = _known(token, public)
     identifier = min(known.ids) if known else b""
-    entry = _Entry(
+    entry = templates.Entry(
         key_type(kind, token.mechanisms),
         Use(order.use),
         identifier or hashlib.sha1(key_ref(public).encode(), usedforsecurity=False).digest(),
@@ -135,22 +146,6 @@ def _import(token: TokenSession, order: Import) -> Work:
     return work
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    key_type: CKK
-    use: Use
-    identifier: bytes
-    label: str
-
-    def public(self, public: PublicKey) -> abi.Template:
-        base = templates.public_object(self.key_type, self.use, self.identifier, self.label)
-        return [*base, *templates.public_numbers(public)]
-
-    def private(self, public: PublicKey, secrets: list[bytearray]) -> abi.Template:
-        base = templates.private_object(self.key_type, self.use, self.identifier, self.label)
-        return [*base, *templates.private_numbers(public, secrets)]
-
-
 def _known(token: TokenSession, public: PublicKey) -> Pair | None:
     ref = key_ref(public)
     return next((pair for pair in token.pairs() if pair.ref == ref), None)
@@ -162,13 +157,19 @@ def _refuse_twice(known: Pair | None) -> None:
 
 
 def _write_pair(
-    session: Session, entry: _Entry, public: PublicKey, secrets: list[bytearray], both: bool
+    session: Session,
+    entry: templates.Entry,
+    public: PublicKey,
+    secrets: list[bytearray],
+    both: bool,
 ) -> None:
     """The public half first: if the private one is refused, it is taken away again."""
-    written = session.create(entry.public(public)) if both else None
+    numbers = templates.public_numbers(public)
+    written = session.create([*entry.public_object(), *numbers]) if both else None
     derived = templates.crt(secrets) if isinstance(public, RSAPublicKey) else []
     try:
-        session.create(entry.private(public, [*secrets, *derived]))
+        private = templates.private_numbers(public, [*secrets, *derived])
+        session.create([*entry.private_object(), *private])
     except TokenError:
         if written is not None:
             with suppress(TokenError):

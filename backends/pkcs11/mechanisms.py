@@ -56,25 +56,25 @@ _AGREE: dict[Form, tuple[CKM, ...]] = {
 
 def possible_use(public: PublicKey, use: Use, has: Mechanisms) -> Use:
     """What is left of the use of a key on a token with these mechanisms."""
-    signs, decrypts, able = _RSA, _RSA, Ability.DECRYPT
-    if isinstance(public, ECPublicKey):
-        form, able = public.curve.form, Ability.DERIVE
-        signs, decrypts = _SIGN.get(form, ()), _AGREE.get(form, ())
-    if not _serves(signs, has, Ability.SIGN):
-        use &= Use.DECRYPT
-    if not _serves(decrypts, has, able):
-        use &= ~Use.DECRYPT
+    curve = public.curve if isinstance(public, ECPublicKey) else None
+    for what in (~Use.DECRYPT, Use.DECRYPT):
+        try:
+            check_usable(curve, what, has)
+        except NotSupported:
+            use &= ~what
     return use
 
 
-def _serves(candidates: Sequence[CKM], has: Mechanisms, able: Ability) -> bool:
-    if not candidates:
-        return False
-    try:
-        choose(candidates, has, able)
-    except NotSupported:
-        return False
-    return True
+def check_usable(curve: Curve | None, use: Use, has: Mechanisms) -> None:
+    """Raise NotSupported if no key on that curve, or no RSA key, could be used so."""
+    signs, decrypts, able = _RSA, _RSA, Ability.DECRYPT
+    if curve is not None:
+        signs, decrypts = _SIGN.get(curve.form, ()), _AGREE.get(curve.form, ())
+        able = Ability.DERIVE
+    if Use.DECRYPT in use:
+        choose(decrypts, has, able)
+    else:
+        choose(signs, has, Ability.SIGN)
 
 
 def sign_plan(public: PublicKey, tbs: bytes, has: Mechanisms) -> Signing:
@@ -150,12 +150,12 @@ def choose(candidates: Sequence[CKM], has: Mechanisms, able: Ability) -> CKM:
     A token that lists none at all is taken to have the first, and a mechanism of which nothing is
     told to be good for everything.
     """
-    if not has:
+    if not has and candidates:
         return candidates[0]
     for mechanism in candidates:
         if mechanism in has and (able in has[mechanism].able or not has[mechanism].able & ~_HW):
             return mechanism
-    names = " or ".join(f"CKM_{mechanism.name}" for mechanism in candidates)
+    names = " or ".join(f"CKM_{mechanism.name}" for mechanism in candidates) or "mechanism"
     raise NotSupported(f"the token has no {names} for this")
 
 

@@ -6,6 +6,8 @@ extracted, and are for one use only.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from asn1crypto import core, x509
 
 from backends.curves import Curve
@@ -36,35 +38,48 @@ _USES = {
 }
 
 
-def public_object(key_type: CKK, use: Use, identifier: bytes, label: str) -> Template:
-    """What each public key object has.  ``identifier``: CKA_ID."""
-    return [
-        (CKA.CLASS, CKO.PUBLIC_KEY),
-        (CKA.PRIVATE, False),
-        *_common(key_type, identifier, label),
-        *_USES[key_type is CKK.RSA, Use.DECRYPT in use][0].items(),
-    ]
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the two objects of a key pair have in common.  ``identifier``: CKA_ID.  ``narrow``: say
+    also what the key may not do."""
 
+    key_type: CKK
+    use: Use
+    identifier: bytes
+    label: str
+    narrow: bool = True
 
-def private_object(key_type: CKK, use: Use, identifier: bytes, label: str) -> Template:
-    """What each private key object has."""
-    return [
-        (CKA.CLASS, CKO.PRIVATE_KEY),
-        (CKA.PRIVATE, True),
-        (CKA.SENSITIVE, True),
-        (CKA.EXTRACTABLE, False),
-        *_common(key_type, identifier, label),
-        *_USES[key_type is CKK.RSA, Use.DECRYPT in use][1].items(),
-    ]
+    def public_object(self) -> Template:
+        """What each public key object has."""
+        return [
+            (CKA.CLASS, CKO.PUBLIC_KEY),
+            (CKA.PRIVATE, False),
+            *self._common(),
+            *self._flags(0),
+        ]
 
+    def private_object(self) -> Template:
+        """What each private key object has."""
+        return [
+            (CKA.CLASS, CKO.PRIVATE_KEY),
+            (CKA.PRIVATE, True),
+            (CKA.SENSITIVE, True),
+            (CKA.EXTRACTABLE, False),
+            *self._common(),
+            *self._flags(1),
+        ]
 
-def _common(key_type: CKK, identifier: bytes, label: str) -> Template:
-    return [
-        (CKA.TOKEN, True),
-        (CKA.KEY_TYPE, key_type),
-        (CKA.ID, identifier),
-        (CKA.LABEL, label.encode()),
-    ]
+    def _common(self) -> Template:
+        return [
+            (CKA.TOKEN, True),
+            (CKA.KEY_TYPE, self.key_type),
+            (CKA.ID, self.identifier),
+            (CKA.LABEL, self.label.encode()),
+        ]
+
+    def _flags(self, half: int) -> Template:
+        flags = _USES[self.key_type is CKK.RSA, Use.DECRYPT in self.use][half]
+        return [(flag, yes) for flag, yes in flags.items() if yes or self.narrow]
 
 
 def wanted(kind: Curve | int) -> Template:

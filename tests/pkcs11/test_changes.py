@@ -278,6 +278,23 @@ def test_mechanisms_that_the_token_lacks(stub: PKCS11Provider, orders: Orders) -
             token.pin_for_change(GenerateKey("OPENPGP.1", STAMP, algorithm))
 
 
+@pytest.mark.parametrize("private", ["rsa2048", "nistp256"])
+def test_keys_that_the_token_could_not_use_are_not_taken(
+    stub: PKCS11Provider, orders: Orders, private: str
+) -> None:
+    orders.give(mechanisms="0x0,0x1040")  # It makes keys, and does nothing with them.
+    token, _ = opened(stub)
+    key = new_key(private)[1]
+    algorithm = rsa(2048) if private == "rsa2048" else curve("nistp256")
+    for slot in ("OPENPGP.1", "OPENPGP.2"):
+        for change in (WriteKey(slot, STAMP, key), GenerateKey(slot, STAMP, algorithm)):
+            with pytest.raises(NotSupported, match="the token has no CKM_"):
+                token.pin_for_change(change)
+            with pytest.raises(NotSupported, match="the token has no CKM_"):
+                token.change(change, stub_pin())
+    assert orders.calls.count("login") == 0
+
+
 def test_nothing_is_made_without_the_pin(fresh: PKCS11Token) -> None:
     change = GenerateKey("OPENPGP.1", STAMP, curve("nistp256"))
     with pytest.raises(PinNeeded):
