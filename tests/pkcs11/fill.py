@@ -96,11 +96,22 @@ def kinds(session: Any) -> None:
         edwards(session, number, label, params, capabilities)
     for number, bits in enumerate((1024, 3072, 4096), 21):
         rsa(session, number, f"rsa{bits}", CRYPT, bits)
+    always = {Attribute.ALWAYS_AUTHENTICATE: True}
+    curve(session, 31, "careful curve", "secp384r1", AGREE, always)
+    rsa(session, 32, "careful rsa", CRYPT, private=always)
 
 
-def rsa(session: Any, number: int, label: Any, capabilities: Any, bits: int = 2048) -> Any:
+def rsa(
+    session: Any, number: int, label: Any, capabilities: Any, bits: int = 2048, private: Any = None
+) -> Any:
     return session.generate_keypair(
-        KeyType.RSA, bits, id=bytes([number]), label=label, store=True, capabilities=capabilities
+        KeyType.RSA,
+        bits,
+        id=bytes([number]),
+        label=label,
+        store=True,
+        capabilities=capabilities,
+        private_template=private,
     )
 
 

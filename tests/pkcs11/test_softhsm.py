@@ -211,15 +211,35 @@ def _curve(key: Key) -> Curve:
 def test_keys_of_every_kind(kinds: PKCS11Token) -> None:
     kinds.verify_pin(PinRef.USER, pin())
     keys = list(kinds.keys())
-    assert len(keys) == 12
+    assert len(keys) == 14
     for key in keys:
         if key.use & Use.SIGN:
-            oracle.check_signature(
-                key.public, MESSAGE, kinds.sign(key, oracle.to_be_signed(key.public, MESSAGE), None)
-            )
+            tbs = oracle.to_be_signed(key.public, MESSAGE)
+            oracle.check_signature(key.public, MESSAGE, kinds.sign(key, tbs, wanted(kinds, key)))
         if key.use & Use.DECRYPT:
             puzzle = oracle.riddle(key)
-            assert kinds.decrypt(key, puzzle.ciphertext, None) == puzzle.solution
+            plain = kinds.decrypt(key, puzzle.ciphertext, wanted(kinds, key))
+            assert plain == puzzle.solution
+
+
+def wanted(token: PKCS11Token, key: Key) -> bytearray | None:
+    """The PIN, if it is asked for, as it is for these keys each time."""
+    asked = token.pin_for(key) is not None
+    assert asked is key.label.startswith("careful")
+    return pin() if asked else None
+
+
+@pytest.mark.parametrize("label", ["careful curve", "careful rsa"])
+def test_decryption_takes_the_pin_each_time_too(kinds: PKCS11Token, label: str) -> None:
+    kinds.verify_pin(PinRef.USER, pin())
+    key = key_named(kinds, label)
+    puzzle = oracle.riddle(key)
+    with pytest.raises(PinNeeded):
+        kinds.decrypt(key, puzzle.ciphertext, None)
+    if label == "careful rsa":  # SoftHSM does not look at the PIN of a key agreement.
+        with pytest.raises(BadPin):
+            kinds.decrypt(key, puzzle.ciphertext, bytearray(b"654321"))
+    assert kinds.decrypt(key, puzzle.ciphertext, pin()) == puzzle.solution
 
 
 def test_random(everyday: PKCS11Token) -> None:
