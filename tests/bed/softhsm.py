@@ -36,3 +36,8 @@ class SoftHSM:
         command = ["softhsm2-util", "--init-token", "--free", "--label", label, *pins]
         run(command, env={**os.environ, **self.env})
         return ModuleToken(MODULE, self.env, label, pin)
+
+    def delete_token(self, label: str) -> None:
+        """Remove a token with everything on it."""
+        command = ["softhsm2-util", "--delete-token", "--token", label]
+        run(command, env={**os.environ, **self.env})
