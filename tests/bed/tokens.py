@@ -96,15 +96,8 @@ _NIST = {"nistp256": _ALL, "nistp384": _ALL, "nistp521": _ALL}
 #: nor key agreement.
 _THROUGH_P11_KIT = {"rsa2048": _ALL, "nistp256": _NO_DECRYPT, "nistp384": _NO_DECRYPT}
 
-#: backends/pkcs11 takes them to derive because they are on a curve that can.
-_NO_ECDH = "keys on curves, on a token without CKM_ECDH1_DERIVE, are told to decrypt"
-
 #: jcecard has no MANAGE SECURITY ENVIRONMENT, by which OpenSC would have the third key decrypt.
 _NO_MSE = "OpenSC tells of its authentication key that it decrypts, and jcecard takes another"
-
-#: backends/pkcs11 calls C_GetFunctionList twice.  p11-kit then makes two modules of one, of which
-#: only the first is initialized.
-_TWO_LISTS = (dict.fromkeys({**_RSA, **_NIST}, _ALL), "p11-kit's second function list")
 
 PROVIDERS: dict[str, Provider] = {
     "softhsm": _on_token(_softhsm, {**_RSA, **_NIST, "curve25519": _25519}),
@@ -113,12 +106,10 @@ PROVIDERS: dict[str, Provider] = {
     # Version 3.8 makes RSA keys only.
     "opencryptoki": _on_token(opencryptoki, _RSA),
     # Version 1.9 has no key agreement, and cannot read its own points on P-521.
-    "tpm2": _on_token(
-        tpm2, {**_RSA, **dict.fromkeys(("nistp256", "nistp384"), _NO_DECRYPT)}, contract=_NO_ECDH
-    ),
-    "nss": _on_token(nss, {**_RSA, **_NIST}, *_TWO_LISTS),
-    "p11-kit-server": _on_token(p11_kit_server, _THROUGH_P11_KIT, *_TWO_LISTS),
-    "p11-kit-remote": _on_token(p11_kit_remote, _THROUGH_P11_KIT, *_TWO_LISTS),
+    "tpm2": _on_token(tpm2, {**_RSA, **dict.fromkeys(("nistp256", "nistp384"), _NO_DECRYPT)}),
+    "nss": _on_token(nss, {**_RSA, **_NIST}),
+    "p11-kit-server": _on_token(p11_kit_server, _THROUGH_P11_KIT),
+    "p11-kit-remote": _on_token(p11_kit_remote, _THROUGH_P11_KIT),
     "opensc-openpgp": Provider(
         opensc_openpgp,
         {"rsa2048": _FIXED & ~Operation.SMIME},

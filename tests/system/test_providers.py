@@ -127,6 +127,8 @@ def serial_of(home: Home, label: str) -> str:
 def listed(desk: Desk) -> None:
     shown = desk.home.gpg("--card-status", desk.serial).stdout.decode()
     signs, decrypts = desk.kind.shown
+    if Operation.DECRYPT not in desk.can:
+        decrypts = r"\w+"  # A key of another kind that is on the token too serves for that.
     attributes = f"{signs} {decrypts} {signs}"
     assert re.search(rf"^Key attributes \.*: {attributes}$", shown, re.MULTILINE), shown
     grips = re.findall(r"^S KEYPAIRINFO (\w+) OPENPGP", desk.scd("LEARN --keypairinfo"), re.M)
