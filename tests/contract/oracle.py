@@ -6,19 +6,31 @@ import hashlib
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils, x25519
+from cryptography.hazmat.primitives.asymmetric import (
+    ec,
+    ed448,
+    ed25519,
+    padding,
+    rsa,
+    utils,
+    x448,
+    x25519,
+)
 
 from backends.curves import (
     BRAINPOOL_P256,
     BRAINPOOL_P384,
     BRAINPOOL_P512,
     CURVE25519,
+    ED448,
     ED25519,
     NIST_P256,
     NIST_P384,
     NIST_P521,
     SECP256K1,
+    X448,
     Curve,
+    Form,
 )
 from backends.token import ECPublicKey, Key, PublicKey, RSAPublicKey
 
@@ -40,7 +52,7 @@ def to_be_signed(public: PublicKey, message: bytes) -> bytes:
     """``tbs`` of the contract for SHA-256 of the message; the message itself for EdDSA."""
     if isinstance(public, RSAPublicKey):
         return SHA256_PREFIX + hashlib.sha256(message).digest()
-    return message if public.curve is ED25519 else hashlib.sha256(message).digest()
+    return message if public.curve.form is Form.EDWARDS else hashlib.sha256(message).digest()
 
 
 def check_signature(public: PublicKey, message: bytes, signature: bytes) -> None:
@@ -50,6 +62,8 @@ def check_signature(public: PublicKey, message: bytes, signature: bytes) -> None
         _rsa(public).verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
     elif public.curve is ED25519:
         ed25519.Ed25519PublicKey.from_public_bytes(public.point).verify(signature, message)
+    elif public.curve is ED448:
+        ed448.Ed448PublicKey.from_public_bytes(public.point).verify(signature, message)
     else:
         size = public.curve.size
         assert len(signature) == 2 * size
@@ -76,6 +90,10 @@ def riddle(key: Key) -> Riddle:
         mine = x25519.X25519PrivateKey.generate()
         peer = x25519.X25519PublicKey.from_public_bytes(public.point)
         return Riddle(mine.public_key().public_bytes_raw(), mine.exchange(peer))
+    if public.curve is X448:
+        ours = x448.X448PrivateKey.generate()
+        theirs = x448.X448PublicKey.from_public_bytes(public.point)
+        return Riddle(ours.public_key().public_bytes_raw(), ours.exchange(theirs))
     private = ec.generate_private_key(_WEIERSTRASS[public.curve])
     point = private.public_key().public_bytes(
         serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
