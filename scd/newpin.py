@@ -3,8 +3,7 @@ question to the last answer; whatever can be checked is checked before a PIN is 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from assuan.errors import AssuanError, Code
@@ -56,14 +55,24 @@ async def change_pin(conversation: Conversation, card: Card, ref: PinRef) -> Non
 
 
 async def reset_pin(conversation: Conversation, card: Card, ref: PinRef, right: PinRef) -> None:
-    """By the right of another PIN, which is entered even if it is verified."""
+    """By the right of another PIN, which is entered even if it is verified, and found right before
+    anybody makes up a new one."""
     token = keeper(card)
     async with card.lane:
         # In this order: a pinpad is good for what was asked for last.
         limits = await card.call(token.new_pin, ref)
         request = await card.call(card.token.pin_named, right)
-        async with _both(conversation, card, request, limits) as (pin, new):
-            await card.call(token.reset_pin, ref, pin, new)
+
+        async def set_new(pin: bytearray | None) -> None:
+            async with _new(conversation, limits) as new:
+                await card.call(token.reset_pin, ref, pin, new)
+
+        async with obtained(conversation, card, request) as pin:
+            await card.call(card.token.verify_pin, right, pin)
+            if not request.pinpad:
+                return await set_new(pin)
+        # The message that names the pinpad is gone when the next one is to be answered here.
+        await set_new(None)
 
 
 async def unblock_pin(conversation: Conversation, card: Card) -> None:
@@ -88,17 +97,3 @@ def _old(
 def _new(conversation: Conversation, limits: PinRequest) -> AbstractAsyncContextManager[bytearray]:
     removable = limits.ref is PinRef.RC
     return asked(conversation, _NEW[limits.ref], limits, optional=removable)
-
-
-@asynccontextmanager
-async def _both(
-    conversation: Conversation, card: Card, request: PinRequest, limits: PinRequest
-) -> AsyncIterator[tuple[bytearray | None, bytearray]]:
-    """The PIN that gives the right, then the new one; but a pinpad comes last, since the token
-    asks for its PIN there as soon as it is called."""
-    if request.pinpad:
-        async with _new(conversation, limits) as new, obtained(conversation, card, request) as pin:
-            yield pin, new
-    else:
-        async with obtained(conversation, card, request) as pin, _new(conversation, limits) as new:
-            yield pin, new

@@ -237,13 +237,10 @@ def _slot(ref: str) -> Slot:
         raise NotFound(f"an OpenPGP card has no key {ref}") from None
 
 
-def _der(data: bytes) -> bytes | None:
-    """A certificate without what pads its data object; None if it is none."""
+def _der(data: bytes) -> bytes:
+    """A certificate without what pads its data object; anything else as it is."""
     try:
         tag, value = next(tlv.parse(data), (None, b""))
     except Broken:
-        tag, value = None, b""
-    if tag != _DER_SEQUENCE:
-        log.warning("what is in the certificate object is no certificate")
-        return None
-    return tlv.encode(_DER_SEQUENCE, value)
+        return data
+    return tlv.encode(_DER_SEQUENCE, value) if tag == _DER_SEQUENCE else data

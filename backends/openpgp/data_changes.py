@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backends.changes import Attest, SetAttribute, WriteCertificate
-from backends.errors import BadInput, NoButton, NotFound, NotSupported, TooLarge
-from backends.openpgp import tlv, yubikey
+from backends.errors import NoButton, NotFound, NotSupported, TooLarge
+from backends.openpgp import yubikey
 from backends.openpgp.application import Application, put_data
 from backends.openpgp.data_objects import DO
 from backends.openpgp.kdf_changes import check_kdf
@@ -14,7 +14,6 @@ from backends.openpgp.slots import BY_REF, Slot
 from backends.openpgp.writable_objects import WritableObject, writable
 from backends.token import Attribute, PinRef
 
-_DER_SEQUENCE = 0x30
 _VERSION_2, _VERSION_3 = 0x0200, 0x0300
 
 
@@ -56,8 +55,7 @@ def check_certificate(application: Application, change: WriteCertificate) -> Non
         raise NotSupported(f"cards of this version keep no certificate for {change.ref}")
     if len(change.der) > most:
         raise TooLarge(f"certificate of {len(change.der)} bytes; the card takes {most}")
-    if change.der and not tlv.is_one(_DER_SEQUENCE, change.der):
-        raise BadInput("what is to be stored is no certificate")
+    # Whatever it is: to remove a certificate, gpg-card stores a blank.
     application.session.channel.check(put_data(DO.CERTIFICATE, change.der))
 
 

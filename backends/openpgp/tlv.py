@@ -43,16 +43,6 @@ def unwrap(tag: int, data: bytes) -> bytes:
     return objects[0][1] if [found for found, _ in objects] == [tag] else data
 
 
-def is_one(tag: int, data: bytes) -> bool:
-    """Whether ``data`` are exactly one object with that tag."""
-    try:
-        return [found for found, _ in parse(data)] == [tag] and encode(
-            tag, unwrap(tag, data)
-        ) == data
-    except Broken:
-        return False
-
-
 def encode(tag: int, value: bytes) -> bytes:
     """One object with the shortest length field."""
     return encode_header(tag, len(value)) + value

@@ -178,6 +178,7 @@ def test_wrong_pin_is_told_even_if_contact_is_lost_right_after_it(
     twins = Editor(), Editor()
     for editor in twins:
         set_code(editor)
+        editor.card.forget_pin(PW3)
         editor.card.pin_named(PW1)
         editor.link.sent.clear()
     with pytest.raises(BadPin):
@@ -207,15 +208,29 @@ def test_admin_sets_a_blocked_pin(preset: str) -> None:
 
 
 @pytest.mark.parametrize("ref", [PW1, RC])
-def test_admin_pin_is_wanted_even_if_it_is_verified(ref: PinRef) -> None:
+def test_admin_pin_that_is_verified_is_not_sent_again(ref: PinRef) -> None:
     editor = Editor()
-    verify(editor, PW3, ADMIN_PIN)
     with pytest.raises(PinNeeded):
         editor.card.reset_pin(ref, None, bytearray(b"12345678"))
     with pytest.raises(BadPin):
         editor.card.reset_pin(ref, bytearray(b"00000000"), bytearray(b"12345678"))
     assert editor.tries_at_card() == (3, 2)
-    verify(editor, PW1, USER_PIN)
+    verify(editor, PW3, ADMIN_PIN)
+    for pin in (None, bytearray(ADMIN_PIN)):
+        editor.card.reset_pin(ref, pin, bytearray(b"12345678"))
+    assert editor.simulated.verifications["PW3"] == 2
+
+
+@pytest.mark.parametrize("ref", [PW1, RC])
+def test_admin_pin_that_the_card_forgot_is_needed_again(ref: PinRef) -> None:
+    editor = Editor()
+    verify(editor, PW3, ADMIN_PIN)
+    editor.simulated._state.pins.verified.clear()
+    with pytest.raises(PinNeeded):
+        editor.card.reset_pin(ref, None, bytearray(b"12345678"))
+    assert not editor.card.is_verified(PW3)
+    editor.card.reset_pin(ref, bytearray(ADMIN_PIN), bytearray(b"12345678"))
+    assert editor.tries_at_card() == (3, 3)
 
 
 def test_new_value_of_the_wrong_length_costs_no_admin_try() -> None:

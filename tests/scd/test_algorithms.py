@@ -66,7 +66,7 @@ def test_garbage_offers_nothing_or_something_known(data: bytes) -> None:
 def test_offers_of_recorded_cards() -> None:
     gnuk = list(offered(recorded("gnuk-ed25519.apdu")))
     assert gnuk[:3] == [(1, "secp256k1"), (1, "ed25519"), (1, "ed448")]
-    assert (2, "x448") in gnuk
+    assert (2, "cv448") in gnuk
     cano = [name for number, name in offered(recorded("canokey-mixed.apdu")) if number == 1]
     assert cano[:4] == ["rsa2048", "rsa3072", "rsa4096", "nistp256"]
 

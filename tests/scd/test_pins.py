@@ -111,9 +111,6 @@ async def test_wrong_pin_costs_one_try_and_changes_nothing(form: bytes, tmp_path
         (b"3", (ADMIN_PIN, b"1234567"), Code.BAD_PIN),
         (b"2", (b"1234567",), Code.BAD_PIN),
         (b"2", (b"",), Code.INV_RESPONSE),
-        (b"--reset 1", (ADMIN_PIN, b""), Code.INV_RESPONSE),
-        (b"--reset 1", (ADMIN_PIN, b"12345"), Code.BAD_PIN),
-        (b"--reset 2", (ADMIN_PIN, b"1234567"), Code.BAD_PIN),
         (b"0", (), Code.INV_ID),
         (b"4", (), Code.INV_ID),
         (b"foo", (), Code.INV_ID),
@@ -130,6 +127,36 @@ async def test_refused_before_a_pin_is_sent(
     async with bed(tmp_path, card) as b:
         await fails(await b.client(), b"PASSWD " + form, code, Dialogue(*answers))
     assert card.pins.sent == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "new", "code"),
+    [
+        (b"--reset 1", b"", Code.INV_RESPONSE),
+        (b"--reset 1", b"12345", Code.BAD_PIN),
+        (b"--reset 2", b"1234567", Code.BAD_PIN),
+        (b"--reset 1", None, Code.ASS_CANCELED),
+    ],
+)
+async def test_unfit_new_pin_changes_nothing(
+    form: bytes, new: bytes | None, code: Code, tmp_path: Path
+) -> None:
+    card = card_with_code()
+    before = dict(card.pins.values)
+    async with bed(tmp_path, card) as b:
+        await fails(await b.client(), b"PASSWD " + form, code, Dialogue(ADMIN_PIN, new))
+    assert card.pins.values == before
+    assert set(card.pins.tries.values()) == {3}
+
+
+@pytest.mark.parametrize("form", [b"--reset 1", b"--reset 2"])
+async def test_no_new_pin_is_asked_for_behind_a_wrong_admin_pin(
+    form: bytes, tmp_path: Path
+) -> None:
+    card, dialogue = card_with_code(), Dialogue(b"00000000")
+    async with bed(tmp_path, card) as b:
+        await fails(await b.client(), b"PASSWD " + form, Code.BAD_PIN, dialogue)
+    assert dialogue.texts == [ADMIN]
 
 
 async def test_blocked_pin_and_missing_code_are_not_asked(tmp_path: Path) -> None:
@@ -168,16 +195,16 @@ async def test_both_pins_at_the_pinpad(tmp_path: Path) -> None:
     assert card.pins.values[PW1] == b"654321"
 
 
-async def test_pinpad_takes_the_admin_pin_after_the_new_one_is_known(tmp_path: Path) -> None:
+async def test_pinpad_takes_the_admin_pin_before_the_new_one_is_asked_for(tmp_path: Path) -> None:
     card, dialogue = FakeCard(), Dialogue(b"654321")
     card.pins.pad = [ADMIN_PIN]
     async with bed(tmp_path, card) as b:
         client = await b.client()
         await client.transact(b"PASSWD --reset 1", inquire=dialogue)
     assert [line.partition(" ")[0] for line in dialogue.asked] == [
-        "NEEDPIN",
         "POPUPPINPADPROMPT",
         "DISMISSPINPADPROMPT",
+        "NEEDPIN",
     ]
     assert card.pins.values[PW1] == b"654321"
 
