@@ -39,6 +39,8 @@ def test_each_key_has_its_certificate(preset: str) -> None:
     for ref, certificate in made.items():
         editor.make(WriteCertificate(ref, certificate))
     assert {ref: editor.card.certificate(ref) for ref in REFS} == made
+    editor.make(WriteCertificate(AUTHENTICATE, der(700)))
+    assert editor.card.certificate(AUTHENTICATE) == der(700)
     editor.make(WriteCertificate("OPENPGP.2", b""))
     assert [editor.card.certificate(ref) is None for ref in REFS] == [False, True, False]
     assert editor.tries_at_card() == (3, 3)
@@ -101,8 +103,10 @@ def test_what_is_no_certificate_is_stored_as_it_is(data: bytes) -> None:
 
 
 def test_no_such_key() -> None:
-    with pytest.raises(NotFound):
-        Editor().card.pin_for_change(WriteCertificate("OPENPGP.4", der(100)))
+    card = Editor("yubikey5").card
+    for change in (WriteCertificate("OPENPGP.4", der(100)), Attest("OPENPGP.4")):
+        with pytest.raises(NotFound):
+            card.pin_for_change(change)
 
 
 class LengthFirst(VirtualLink):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from backends.changes import GenerateKey, WriteKey
 from backends.errors import BadInput, NotSupported
 from backends.token import ECPublicKey
+from scd.cardmemory import CardMemory
 from scd.fingerprint import fingerprint
 from tests.bed.simulated import PRESETS
 from tests.fake.keys import private_key, public_key
+from tests.openpgp.bench import Bench
 from tests.openpgp.editor import (
     CREATED,
+    GENERATE,
     REFS,
     USES,
     Editor,
@@ -19,6 +24,7 @@ from tests.openpgp.editor import (
     soft_key,
     stamp,
 )
+from tests.openpgp.links import VirtualLink
 
 CURVES = (
     "nistp256",
@@ -155,3 +161,48 @@ def test_a_key_replaces_one_of_another_kind_and_back() -> None:
         assert editor.key(ref).public == public
         assert isinstance(public, ECPublicKey) is not name.startswith("rsa")
         editor.works(ref)
+
+
+@pytest.mark.parametrize("imported", [False, True])
+@pytest.mark.parametrize("preset", ["modern", "canokey", "gnuk", "no_extended"])
+def test_new_key_is_known_without_reading_and_after_a_restart(
+    tmp_path: Path, preset: str, imported: bool
+) -> None:
+    memory, ref = CardMemory(tmp_path / "memory"), "OPENPGP.3"
+    editor, wanted = Editor(preset, memory), algorithm("ed25519", "OPENPGP.3")
+    assert wanted is not None
+    for created in (CREATED, CREATED + 1):
+        key = private_key(soft_key(wanted))
+        change = (
+            WriteKey(ref, stamp(ref, created), key)
+            if imported
+            else GenerateKey(ref, stamp(ref, created), wanted)
+        )
+        public = editor.make(change) or key.public
+        assert GENERATE not in editor.sent(lambda: editor.card.keys())
+        again = Bench(VirtualLink(editor.simulated), CardMemory(tmp_path / "memory"))
+        (found,) = again.card.keys()
+        assert (found.public, found.created) == (public, created)
+        assert GENERATE not in [apdu[1] for apdu in again.link.sent]
+
+
+def test_imported_key_is_read_from_the_card_not_from_memory(tmp_path: Path) -> None:
+    """It may be remembered, as the same key was on another card."""
+    memory, ref = CardMemory(tmp_path / "memory"), "OPENPGP.3"
+    wanted = algorithm("ed25519", ref)
+    assert wanted is not None
+    key = private_key(soft_key(wanted))
+    Editor("modern", memory).make(WriteKey(ref, stamp(ref), key))
+    other = Editor("modern", memory)
+    other.make(WriteKey(ref, stamp(ref), key))
+    reading = [apdu for apdu in other.link.sent if apdu[1:3] == bytes((GENERATE, 0x81))]
+    assert len(reading) >= 1
+
+
+def test_card_that_shows_no_public_key_of_an_imported_one_has_it_all_the_same() -> None:
+    editor, ref = Editor("modern"), "OPENPGP.3"
+    wanted = algorithm("ed25519", ref)
+    assert wanted is not None
+    editor.link.strike(GENERATE, *[b"\x6a\x88"] * 9)
+    editor.make(WriteKey(ref, stamp(ref), private_key(soft_key(wanted))))
+    editor.works(ref)
