@@ -202,6 +202,14 @@ def test_pin_that_a_signature_used_up_is_not_taken_for_verified() -> None:
     assert editor.card.pin_for(editor.key(SIGN)) is not None
 
 
+def test_switch_is_known_without_another_look() -> None:
+    editor = signer()
+    for several in (True, False):
+        editor.make(SetAttribute(A.CHV_STATUS_1, bytes([several])))
+        editor.use(SIGN, USER_PIN)
+        assert editor.card.is_verified(PinRef.PW1_81) is several
+
+
 def test_refused_switch_changes_nothing() -> None:
     editor = signer()
     with pytest.raises(BadInput):

@@ -14,6 +14,7 @@ from backends.openpgp.slots import SLOTS
 from backends.token import ECAlgorithm, RSAAlgorithm
 from tests.bed.simulated import PRESETS, Profile
 from tests.fake.keys import generate, private_key, public_key
+from tests.openpgp.bench import Bench
 from tests.openpgp.editor import PUT_DATA_ODD, Editor, algorithm, rsa_key, soft_key, stamp
 
 REF = "OPENPGP.2"
@@ -75,6 +76,14 @@ def test_key_too_long_for_a_card_without_chaining_is_refused_before_anything_cha
         editor.card.change(write(2048), bytearray(b"12345678"))
     assert not editor.written()
     assert editor.simulated.verifications["PW3"] == 0
+
+
+def test_extended_length_does_not_help_with_the_protocol_t0() -> None:
+    editor = Editor(replace(PRESETS["modern"], chaining=False))
+    editor.link.t0 = True
+    bench = Bench(editor.link)
+    with pytest.raises(NotSupported):
+        bench.card.pin_for_change(write(2048))
 
 
 def test_short_key_on_a_card_without_chaining() -> None:

@@ -21,9 +21,10 @@ from backends.errors import (
 from backends.openpgp import kdf_changes
 from backends.openpgp.link import LinkLost
 from backends.token import Attribute, PinRef
-from tests.bed.simulated import PRESETS
-from tests.openpgp.bench import SIGN
+from tests.bed.simulated import PRESETS, SimulatedCard
+from tests.openpgp.bench import SIGN, Bench
 from tests.openpgp.editor import ADMIN_PIN, USER_PIN, Editor, stamp
+from tests.openpgp.pinpad_link import PinpadLink
 
 PW1, PW1_82, PW3, RC = PinRef.PW1_81, PinRef.PW1_82, PinRef.PW3, PinRef.RC
 OFF = bytes.fromhex("810100")
@@ -172,6 +173,18 @@ def test_admin_pin_is_wanted_even_if_it_is_verified() -> None:
     with pytest.raises(PinNeeded):
         editor.card.change(change, None)
     assert not editor.written()
+
+
+def test_admin_pin_is_not_entered_at_the_reader() -> None:
+    """What is typed there is not told, and so could not be hashed."""
+    link = PinpadLink(SimulatedCard())
+    card, change = Bench(link).card, SetAttribute(Attribute.KDF, kdf_do())
+    assert card.pin_named(PW3).pinpad
+    request = card.pin_for_change(change)
+    assert request is not None
+    assert not request.pinpad
+    card.change(change, bytearray(ADMIN_PIN))
+    assert not link.entries
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from backends.changes import Change, ECPrivateKey, RSAPrivateKey, SetAttribute, WriteKey
-from backends.errors import BadPin, TokenError
+from backends.errors import BadPin, NotSupported, TokenError
+from backends.openpgp import key_changes
+from backends.openpgp.key_import import extended_header_list
 from backends.openpgp.link import LinkLost
 from backends.token import Attribute, PinRef
-from tests.bed.simulated import SimulatedCard
+from tests.bed.simulated import PRESETS, SimulatedCard
 from tests.fake.keys import private_key
 from tests.openpgp.bench import VERIFY, Bench, Faulty
 from tests.openpgp.editor import (
@@ -170,6 +174,29 @@ def test_buffers_with_keys_are_wiped(
         make(bench, change)
     assert [each for each in link.buffers if each[0] | each[1]]
     check_wiped(link)
+
+
+@pytest.mark.parametrize("chaining", [False, True])
+def test_what_is_sent_of_a_key_is_wiped_where_it_was_made(
+    monkeypatch: pytest.MonkeyPatch, chaining: bool
+) -> None:
+    """Also for the check that it can be sent at all."""
+    made: list[bytearray] = []
+
+    def kept(*args: Any) -> bytearray:
+        made.append(extended_header_list(*args))
+        return made[-1]
+
+    monkeypatch.setattr(key_changes, "extended_header_list", kept)
+    editor = Editor(replace(PRESETS["no_extended"], chaining=chaining))
+    change = WriteKey(REF, stamp(REF), private_key(rsa_key(2048)))
+    if chaining:
+        editor.make(change)
+    else:
+        with pytest.raises(NotSupported):
+            editor.make(change)
+    assert made
+    assert not any(any(data) for data in made)
 
 
 def make(bench: Bench, change: Change) -> None:
