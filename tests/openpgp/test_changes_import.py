@@ -19,6 +19,7 @@ from tests.openpgp.editor import PUT_DATA_ODD, Editor, algorithm, rsa_key, soft_
 
 REF = "OPENPGP.2"
 FORMATS = {"standard": 0, "with modulus": 1, "CRT": 2, "CRT with modulus": 3}
+ECDH_P256 = ECAlgorithm(18, NIST_P256)
 LENGTHS = {
     "extended": PRESETS["modern"],
     "chained": PRESETS["no_extended"],
@@ -109,6 +110,14 @@ def test_card_that_takes_no_keys() -> None:
     key = private_key(generate(ECAlgorithm(18, NIST_P256)))
     with pytest.raises(NotSupported):
         editor.card.pin_for_change(WriteKey(REF, stamp(REF), key))
+    assert not editor.written()
+
+
+def test_version_1_takes_rsa_keys_only() -> None:
+    """Whatever it says of its attributes."""
+    editor, wanted = Editor(replace(PRESETS["v1"], attributes_changeable=True)), ECDH_P256
+    with pytest.raises(BadInput):
+        editor.card.pin_for_change(WriteKey(REF, stamp(REF), private_key(generate(wanted))))
     assert not editor.written()
 
 

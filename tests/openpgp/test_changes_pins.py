@@ -207,6 +207,22 @@ def test_admin_sets_a_blocked_pin(preset: str) -> None:
     assert editor.tries_at_card() == (3, 3)
 
 
+@pytest.mark.parametrize("by_code", [False, True])
+def test_pin_that_was_set_is_not_verified(by_code: bool) -> None:
+    editor = Editor()
+    set_code(editor)
+    for ref in (PW1, PW1_82):
+        verify(editor, ref, USER_PIN)
+    if by_code:
+        editor.card.unblock_pin(bytearray(CODE), bytearray(b"654321"))
+    else:
+        editor.card.reset_pin(PW1, None, bytearray(b"654321"))
+    assert not editor.card.is_verified(PW1)
+    assert not editor.card.is_verified(PW1_82)
+    editor.card.settle()
+    assert editor.tries_at_card() == (3, 3)
+
+
 @pytest.mark.parametrize("ref", [PW1, RC])
 def test_admin_pin_that_is_verified_is_not_sent_again(ref: PinRef) -> None:
     editor = Editor()

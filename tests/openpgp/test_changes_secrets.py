@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from backends.errors import BadPin, NotSupported, TokenError
 from backends.openpgp import key_changes
 from backends.openpgp.key_import import extended_header_list
 from backends.openpgp.link import LinkLost
+from backends.openpgp.pins import Pins
 from backends.token import Attribute, PinRef
 from tests.bed.simulated import PRESETS, SimulatedCard
 from tests.fake.keys import private_key
@@ -135,6 +137,33 @@ class Keeping(Faulty):
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         self.buffers.append(apdu)
         return super().transmit(apdu)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("name", ACTIONS)
+def test_forms_of_pins_are_wiped_where_they_were_made(
+    monkeypatch: pytest.MonkeyPatch, name: str, fails: bool
+) -> None:
+    made: list[bytearray] = []
+    secret, exchange = Pins.secret, Pins.exchange
+
+    def kept_secret(self: Pins, *args: Any) -> bytearray:
+        made.append(secret(self, *args))
+        return made[-1]
+
+    def kept_exchange(self: Pins, ins: int, p1: int, p2: int, data: bytearray) -> int:
+        made.append(data)
+        return exchange(self, ins, p1, p2, data)
+
+    monkeypatch.setattr(Pins, "secret", kept_secret)
+    monkeypatch.setattr(Pins, "exchange", kept_exchange)
+    editor, (ins, action) = Editor(), ACTIONS[name]
+    if fails:
+        editor.link.strike(ins, b"\x6f\x00")
+    with suppress(TokenError):
+        action(editor)
+    assert made
+    assert not any(any(data) for data in made)
 
 
 SECRET_INS = {VERIFY, CHANGE, RESET_RETRY, PUT_DATA_ODD}
