@@ -39,9 +39,6 @@ CURVES = (
     "cv25519",
     "x448",
 )
-#: RSA keys that are made on the card: few, as they take long.
-GENERATED_RSA = ("rsa1024", "rsa2048", "rsa3072")
-IMPORTED_RSA = ("rsa1024", "rsa2048", "rsa3072", "rsa4096")
 
 
 def held(preset: str, names: tuple[str, ...]) -> list[tuple[str, str, str]]:
@@ -70,8 +67,13 @@ GENERATED = [
     *(case for preset in PRESETS for case in held(preset, ("rsa1024", "rsa2048"))[:1]),
 ]
 IMPORTED = [
-    *held("modern", (*CURVES, *IMPORTED_RSA)),
-    *held("no_extended", (*CURVES, *IMPORTED_RSA)),
+    *held("modern", (*CURVES, "rsa1024", "rsa2048")),
+    *held("no_extended", (*CURVES, "rsa1024")),
+    # Few of the large ones, as they take long.
+    ("modern", "OPENPGP.1", "rsa4096"),
+    ("modern", "OPENPGP.3", "rsa3072"),
+    ("no_extended", "OPENPGP.1", "rsa3072"),
+    ("no_extended", "OPENPGP.2", "rsa4096"),
     *(
         case
         for preset in PRESETS
