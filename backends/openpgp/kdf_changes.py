@@ -135,7 +135,6 @@ class KDFChange:
 
     def _explained(self, cause: Exception) -> TokenError | None:
         """All is well if the DO came to be set, for it came last.  If not, PW3 is set back."""
-        self._objects.drop(DO.KDF)
         if self._put and self._pins.kdf() == self._new:
             return None
         if not self._adjusts:

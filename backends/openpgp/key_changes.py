@@ -172,7 +172,6 @@ def _telling(application: Application, slot: Slot) -> Iterator[None]:
     try:
         yield
     except PinNeeded:
-        application.forget_key(slot)
         raise  # Nothing is done that need not be done once more.
     except ENDINGS as exc:
         cause = exc

@@ -208,3 +208,12 @@ def test_card_that_shows_no_public_key_of_an_imported_one_has_it_all_the_same() 
     editor.link.strike(GENERATE, *[b"\x6a\x88"] * 9)
     editor.make(WriteKey(ref, stamp(ref), private_key(soft_key(wanted))))
     editor.works(ref)
+
+
+@pytest.mark.parametrize("ref", REFS)
+def test_long_public_keys_come_in_one_answer_where_the_card_can(ref: str) -> None:
+    editor, change = Editor("modern"), GenerateKey(ref, stamp(ref))
+    editor.card.pin_for_change(change)
+    sent = editor.sent(lambda: editor.make(change))
+    assert GENERATE in sent
+    assert 0xC0 not in sent
