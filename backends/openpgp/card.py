@@ -67,6 +67,8 @@ class OpenPGPCard:
         button = self._application.button
         if Attribute.BUTTON in names and button is not None:
             found[Attribute.BUTTON] = bytes([button])
+        if Attribute.CARD_VERSION in names:
+            found[Attribute.CARD_VERSION] = self._application.firmware.known
         return {name: value for name, value in found.items() if value is not None}
 
     def certificate(self, ref: str) -> bytes | None:
@@ -189,9 +191,16 @@ class OpenPGPCard:
                 found[name] = value[: LENGTHS.get(name)]
         if Attribute.BUTTON in names:
             found[Attribute.BUTTON] = bytes([self._application.has_button()])
+        firmware = self._firmware() if Attribute.CARD_VERSION in names else None
+        if firmware is not None:
+            found[Attribute.CARD_VERSION] = firmware
         if Attribute.DISP_NAME in found:
             self._memory.keep_holder(self._info.serial, found[Attribute.DISP_NAME])
         return found
+
+    def _firmware(self) -> bytes | None:
+        """YubiKeys alone tell it."""
+        return self._application.firmware.read() if self._info.card_type == "yubikey" else None
 
     def _attribute(self, name: Attribute) -> bytes | None:
         recent = self._pins.take_recent() if name is Attribute.CHV_STATUS else None
