@@ -80,7 +80,7 @@ class OpenPGPCard:
 
     def pin_for(self, key: Key) -> PinRequest | None:
         ref = _slot(key.ref).pin
-        return None if self._pins.is_verified(ref) else self.pin_named(ref)
+        return None if self._pins.suffices(ref) else self.pin_named(ref)
 
     def pin_named(self, ref: PinRef) -> PinRequest:
         return self._session.run(lambda: self._pins.request(ref))
@@ -145,13 +145,13 @@ class OpenPGPCard:
         return self._session.run(lambda: self._use_within(slot, command, once))
 
     def _use_within(self, slot: Slot, command: Command, pin: Pin) -> bytes:
-        given = bool(pin) or not self._pins.is_verified(slot.pin)
+        given = bool(pin) or not self._pins.suffices(slot.pin)
         if given:
             self._pins.verify(slot.pin, pin)
         else:
             self._pins.settle_for(slot.pin)
         try:
-            return self._session.command(command)
+            answer = self._session.command(command)
         except PinNeeded:
             self._pins.forget(slot.pin)
             if given:
@@ -161,6 +161,8 @@ class OpenPGPCard:
             # Some cards mean "PIN used up" by 6985; after a missed touch GnuPG asks anew as well.
             self._pins.forget(slot.pin)
             raise
+        self._pins.is_used(slot.pin)
+        return answer
 
     def _keys(self, thorough: bool) -> list[Key]:
         found = (self._key(slot, thorough) for slot in SLOTS)
