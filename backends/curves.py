@@ -1,4 +1,4 @@
-"""The elliptic curves: names, object identifiers and sizes.  Domain parameters are not here.
+"""The elliptic curves: names, object identifiers and sizes.  Domain parameters are in domain.py.
 
 Names are those that libgcrypt prints and GnuPG parses (libgcrypt cipher/ecc-curves.c).
 """

@@ -1,9 +1,10 @@
 """The one contract that every device family meets.
 
 A *provider* finds tokens (a PC/SC daemon with its readers; one PKCS#11 module with its slots) and
-opens them.  All calls block, are made one at a time per object, never prompt and never retry a PIN.
-The caller asks what PIN is needed (:meth:`Token.pin_for`), obtains it, and hands it over with the
-operation.  Failures are :class:`backends.errors.TokenError` and nothing else.
+opens them.  All calls block, are made one at a time per object (but see :class:`Parallel`), never
+prompt and never retry a PIN.  The caller asks what PIN is needed (:meth:`Token.pin_for`), obtains
+it, and hands it over with the operation.  Failures are :class:`backends.errors.TokenError` and
+nothing else.
 
 What can be changed on a token is in :mod:`backends.changes`.
 """
@@ -60,6 +61,7 @@ class Key:
     ``label``: for people, may be empty.  ``certificate``: whether :meth:`Token.certificate` is
     known to have one for this ref.  ``fingerprint``: OpenPGP v4 fingerprint, 20 bytes, if the
     token stores it.  ``created``: seconds since the epoch, if the token or a certificate knows.
+    ``uri``: its name by RFC 7512, if it is a key of a PKCS#11 token.
     """
 
     ref: str
@@ -69,6 +71,7 @@ class Key:
     certificate: bool = False
     fingerprint: bytes | None = None
     created: int | None = None
+    uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,8 @@ class TokenInfo:
     ``app``: ``openpgp`` or ``pkcs11``.  ``place``: the reader, or the module and slot, for the
     READER line.  ``name``: for people.  ``display_serial``: as printed on the card.
     ``version``: of the application, 0x0304 for 3.4.  ``manufacturer``: OpenPGP manufacturer id.
-    ``card_type``: GnuPG's word: generic, gnuk, yubikey, zeitcontrol.
+    ``card_type``: GnuPG's word: generic, gnuk, yubikey, zeitcontrol.  ``uri``: the name of a
+    PKCS#11 token by RFC 7512.
     """
 
     serial: str
@@ -178,6 +182,7 @@ class TokenInfo:
     card_type: str = "generic"
     atr: bytes = b""
     capabilities: Capabilities = Capabilities()
+    uri: str = ""
 
 
 class Attribute(enum.Enum):
@@ -261,7 +266,9 @@ class Token(Protocol):
     def sign(self, key: Key, tbs: bytes, pin: bytearray | None) -> bytes:
         """Sign or authenticate.
 
-        ``tbs``: DigestInfo (DER) for RSA, the bare hash for ECDSA, the message for EdDSA.
+        ``tbs``: DigestInfo (DER) for RSA, the bare hash for ECDSA, the message for EdDSA.  For
+        RSA it may also be a block of the modulus' length that is padded already (RSA-PSS), which
+        OpenPGP cards refuse with BadInput.
         Returns the raw signature: RSA the modulus' length, big-endian; else r || s or R || S,
         each part of field size.  ``pin`` is given if and only if :meth:`pin_for` asked for one
         (and it has no pinpad).  It is sent to the token at most once.  Raises PinNeeded, with
@@ -309,6 +316,16 @@ class RawCard(Protocol):
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one APDU as it is; the answer ends with SW1 SW2.  Any status word is a success."""
+
+
+@runtime_checkable
+class Parallel(Protocol):
+    """A token of which several keys can be at work at the same time."""
+
+    @property
+    def parallel(self) -> int:
+        """How many calls of :meth:`Token.pin_for`, :meth:`Token.sign` and :meth:`Token.decrypt` may
+        be under way at the same time, if none of them brings a PIN and no other call is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import TypeVar
 import trio
 
 from backends.errors import TokenError
-from backends.token import Place, Provider, Token
+from backends.token import Parallel, Place, Provider, Token
+from scd.lane import Lane
 from scd.view import View
 
 _log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ class Card:
     """A token that is present, with everything the daemon keeps for it.
 
     ``lane`` is held from the question for a PIN to the signature made with it, so that no other
-    client slips in between.  Calls into the token go through :meth:`call`, in a thread, with the
+    client slips in between; what needs no PIN shares it, where a token can do several things at a
+    time.  Calls into the token go through :meth:`call`, in a thread, with the
     lane held.  ``view`` needs no lane once it is known.
     """
 
@@ -43,7 +45,7 @@ class Card:
         self.info = token.info
         self.provider = provider
         self.place = place
-        self.lane = trio.Lock()
+        self.lane = Lane(token.parallel if isinstance(token, Parallel) else 1)
         self.gone = False
         #: Counts up over all cards whenever a client chooses this one; 0: never chosen.
         self.chosen = 0
@@ -98,6 +100,10 @@ class Card:
     def seen_thoroughly(self) -> bool:
         """Whether the known view is a thorough one."""
         return self._view is not None and self._thorough
+
+    async def refresh_view(self) -> None:
+        """Read the keys again now, for a caller who holds the lane."""
+        self._view = await self.call(self._make_view, self.token, self._thorough)
 
     def settle_soon(self) -> None:
         """After an operation with a PIN: let the token do what it put off, when nobody waits."""

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class ModuleOptions:
     """One ``[pkcs11.module.NAME]``.  ``path``: as dlopen takes it.  Times are in seconds:
-    ``start_timeout`` for loading and C_Initialize, ``timeout`` for any other call."""
+    ``start_timeout`` for loading and C_Initialize, ``timeout`` for any other call.  ``workers``:
+    how many processes load it."""
 
     name: str
     path: str
     start_timeout: float = 30.0
     timeout: float = 60.0
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TokenOptions:
-    """One ``[[token]]``.  ``match``: label or serial of the token.  The others name the key for
-    that slot of the OpenPGP view: by reference, label or keygrip."""
+    """One ``[[token]]``.  ``match``: label, serial or URI of the token.  The others name the key
+    for that slot of the OpenPGP view: by reference, label, keygrip or URI."""
 
     match: str
     sign: str | None = None
@@ -29,9 +31,12 @@ class TokenOptions:
 
 @dataclass(frozen=True, slots=True)
 class PKCS11Options:
-    """``[pkcs11]``.  ``use_p11_kit``: also the modules that p11-kit has registered.  ``settle``:
-    how many seconds a scan waits for slow modules when something else can answer."""
+    """``[pkcs11]``.  ``use_p11_kit``: also the modules that p11-kit has registered; of these, those
+    that ``allow`` names, if it names any, without those that ``deny`` does.  ``settle``: how many
+    seconds a scan waits for slow modules when something else can answer."""
 
     use_p11_kit: bool = True
     settle: float = 1.0
     modules: tuple[ModuleOptions, ...] = ()
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()

@@ -69,7 +69,7 @@ def normalise(key: PublicKey, data: bytes, hash_name: str | None, *, auth: bool)
         raise AssuanError(Code.INV_VALUE, "no data to sign")
     raw = auth or hash_name in RAW_HASHES
     if isinstance(key, RSAPublicKey):
-        return _fitting(key, data if raw else _digest_info(data, hash_name))
+        return _block(key, data) if raw else _fitting(key, _digest_info(data, hash_name))
     if key.curve.form is Form.MONTGOMERY:
         raise AssuanError(Code.WRONG_PUBKEY_ALGO, f"{key.curve.name} cannot sign")
     if key.curve.form is Form.EDWARDS:
@@ -86,6 +86,13 @@ def _fitting(key: RSAPublicKey, tbs: bytes) -> bytes:
     if len(tbs) > key.size - _PKCS1_OVERHEAD:
         raise AssuanError(Code.INV_VALUE, "data too long for the RSA key")
     return tbs
+
+
+def _block(key: RSAPublicKey, data: bytes) -> bytes:
+    """Raw data, to which the padding is added; or those with padding, which gpg-agent 2.5 makes
+    for RSA-PSS (agent/pksign.c) and which are as long as the modulus."""
+    padded = len(data) == key.size and int.from_bytes(data) < key.n
+    return data if padded else _fitting(key, data)
 
 
 def _message(data: bytes, hash_name: str | None, raw: bool) -> bytes:

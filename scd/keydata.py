@@ -12,8 +12,8 @@ from math import lcm
 from assuan.errors import AssuanError, Code
 from backends.changes import ECPrivateKey, PrivateKey, RSAPrivateKey
 from backends.curves import BY_NAME, BY_OID, CURVE25519, Curve, Form
+from backends.domain import DOMAINS
 from backends.token import ECPublicKey, RSAPublicKey
-from scd.domain import DOMAINS
 from scd.sexp import Node, SexpError, parse
 
 #: Bits of an RSA modulus; what a token takes of that is the token's to say.

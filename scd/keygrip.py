@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import astuple
 
+from backends.domain import DOMAINS
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey
-from scd.domain import DOMAINS
 from scd.sexp import encode, unsigned
 
 

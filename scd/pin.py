@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
-from backends.errors import PinNeeded
+from backends.errors import PinNeeded, TokenError
 from backends.token import Attribute, PinRef, PinRequest
 from scd.card import Card
 from scd.waiting import Attendant, attended
@@ -62,12 +62,21 @@ async def with_pin(
         attempts[request is None] += 1
         try:
             async with obtained(conversation, card, request) as pin:
-                if attend is None:
-                    return await card.call(operation, pin)
-                return await attended(conversation, card, partial(operation, pin), attend)
+                result = await _run(conversation, card, partial(operation, pin), attend)
         except PinNeeded:
             if attempts[request is None] == _ATTEMPTS:
                 raise
+        else:
+            await _look_again(card, request)
+            return result
+
+
+async def _run(
+    conversation: Conversation, card: Card, function: Callable[[], T], attend: Attendant | None
+) -> T:
+    if attend is None:
+        return await card.call(function)
+    return await attended(conversation, card, function, attend)
 
 
 async def verify(conversation: Conversation, card: Card, ref: PinRef) -> None:
@@ -75,6 +84,14 @@ async def verify(conversation: Conversation, card: Card, ref: PinRef) -> None:
     request = await card.call(card.token.pin_named, ref)
     async with obtained(conversation, card, request) as pin:
         await card.call(card.token.verify_pin, ref, pin)
+    await _look_again(card, request)
+
+
+async def _look_again(card: Card, request: PinRequest | None) -> None:
+    """After a login: PKCS#11 tokens hide keys, and what keys are for, until then."""
+    if request is not None and not card.native:
+        with suppress(TokenError):
+            await card.refresh_view()
 
 
 @asynccontextmanager

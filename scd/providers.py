@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 from backends.token import Key, Provider, Token, TokenInfo, Use
@@ -12,6 +13,8 @@ from scd.config import Config
 from scd.keygrip import keygrip
 from scd.keytimes import KeyTimes
 from scd.view import View, native_view, token_view
+
+_log = logging.getLogger(__name__)
 
 
 def make_providers(config: Config) -> list[Provider]:
@@ -32,16 +35,17 @@ def make_providers(config: Config) -> list[Provider]:
 
 def _modules(config: Config) -> Iterable[Provider]:
     from backends.pkcs11.config import ModuleConfig
-    from backends.pkcs11.discovery import registered_modules
+    from backends.pkcs11.discovery import chosen_modules, registered_modules
     from backends.pkcs11.provider import PKCS11Provider
 
     modules = [
-        ModuleConfig(m.name, m.path, start_timeout=m.start_timeout, timeout=m.timeout)
+        ModuleConfig(m.name, m.path, m.start_timeout, m.timeout, m.workers)
         for m in config.pkcs11.modules
     ]
     if config.pkcs11.use_p11_kit:
         named = {m.path for m in modules}
-        modules += [m for m in registered_modules() if m.path not in named]
+        registered = chosen_modules(registered_modules(), config.pkcs11.allow, config.pkcs11.deny)
+        modules += [m for m in registered if m.remote or m.path not in named]
     for module in modules:
         provider = PKCS11Provider(module)
         provider.prestart()
@@ -56,7 +60,8 @@ def view_maker(config: Config) -> ViewMaker:
         keys = token.keys(thorough=thorough)
         if token.info.app == "openpgp":
             return native_view(keys)
-        return token_view(keys, _chooser(token.info, config.tokens), times.created)
+        choice = _chooser(token.info, keys, config.tokens)
+        return token_view(keys, choice, times.created)
 
     return make_view
 
@@ -69,17 +74,39 @@ _OPTIONS: dict[Use, Callable[[TokenOptions], str | None]] = {
 }
 
 
-def _chooser(info: TokenInfo, tokens: Iterable[TokenOptions]) -> Callable[[Use, Key], bool]:
-    mine = [t for t in tokens if t.match == info.name or same_serial(t.match, info.serial)]
+def _chooser(
+    info: TokenInfo, keys: Iterable[Key], tokens: Iterable[TokenOptions]
+) -> Callable[[Use, Key], bool]:
+    """Tells which keys are configured for which use.  A name that is none, or that of several
+    keys, is told of in the log."""
+    chosen: dict[Use, list[Key]] = {}
+    for options in (t for t in tokens if _names_token(t.match, info)):
+        for use, option in _OPTIONS.items():
+            name = option(options)
+            if name is None:
+                continue
+            found = [key for key in keys if _names_key(name, key)]
+            chosen.setdefault(use, []).extend(found[:1])
+            if len(found) != 1:
+                _log.warning("%s: %s names %d keys now", info.name, name, len(found))
+    return lambda use, key: key in chosen.get(use, ())
 
-    def choice(use: Use, key: Key) -> bool:
-        return any(_names(_OPTIONS[use](options), key) for options in mine)
 
-    return choice
+def _names_token(name: str, info: TokenInfo) -> bool:
+    """By label, serial number or URI."""
+    return name == info.name or same_serial(name, info.serial) or _is_named(name, info.uri)
 
 
-def _names(name: str | None, key: Key) -> bool:
-    """Whether an option names this key: by reference, label or keygrip."""
-    return name is not None and (
-        name == key.label or name.upper() in (key.ref, keygrip(key.public))
-    )
+def _names_key(name: str, key: Key) -> bool:
+    """By reference, label, keygrip or URI."""
+    known = name == key.label or name.upper() in (key.ref, keygrip(key.public))
+    return known or _is_named(name, key.uri)
+
+
+def _is_named(name: str, uri: str) -> bool:
+    if not (uri and name.lower().startswith("pkcs11:")):
+        return False
+    from backends.pkcs11.uri import parse
+
+    # A key is one thing, whether its private object, public one or certificate is named.
+    return parse(name).names(parse(uri), without=("type",))

@@ -6,10 +6,12 @@ Imported only where there is such a file: tomllib and msgspec are felt at start-
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from backends.pkcs11.uri import BadURI, is_uri, parse
 from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -18,18 +20,26 @@ T = TypeVar("T")
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True, rename="kebab"):
-    pass
+    def texts(self) -> Iterable[str]:
+        """Those that may be URIs."""
+        return ()
 
 
 class _PKCS11(_Table):
     use_p11_kit: bool | None = None
     settle: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1.0
+    allow: tuple[_Text, ...] = ()
+    deny: tuple[_Text, ...] = ()
+
+    def texts(self) -> Iterable[str]:
+        return (*self.allow, *self.deny)
 
 
 class _Module(_Table):
     path: _Text
     start_timeout: _Seconds = 30.0
     timeout: _Seconds = 60.0
+    workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
 
 class _Token(_Table):
@@ -37,6 +47,14 @@ class _Token(_Table):
     sign: _Text | None = None
     decrypt: _Text | None = None
     auth: _Text | None = None
+
+    def texts(self) -> Iterable[str]:
+        return filter(None, (self.match, self.sign, self.decrypt, self.auth))
+
+
+def _check_uris(texts: Iterable[str]) -> None:
+    for text in filter(is_uri, texts):
+        parse(text)
 
 
 class _Reader:
@@ -52,7 +70,13 @@ class _Reader:
     def convert(self, section: object, shape: type[T], key: str) -> T | None:
         """The section in that shape; None, with a complaint, if it is not of that shape."""
         try:
-            return msgspec.convert(section, shape)
+            converted = msgspec.convert(section, shape)
+            if isinstance(converted, _Table):
+                _check_uris(converted.texts())
+            return converted
+        except BadURI as error:
+            self.complain(key, str(error))
+            return None
         except msgspec.ValidationError as error:
             text, _, where = str(error).partition(" - at `$")
             self.complain(key + where.rstrip("`"), text)
@@ -67,7 +91,7 @@ class _Reader:
         for name, value in section.items():
             module = self.convert(value, _Module, f"pkcs11.module.{name}")
             if module:
-                found.append(ModuleOptions(name, module.path, module.start_timeout, module.timeout))
+                found.append(ModuleOptions(name, **msgspec.structs.asdict(module)))
         return tuple(found)
 
     def pkcs11(self, section: dict[str, Any]) -> PKCS11Options:
@@ -75,7 +99,8 @@ class _Reader:
         general = self.convert(section, _PKCS11, "pkcs11") or _PKCS11()
         # Somebody who names modules, even wrongly, means these and no others.
         registered = not named if general.use_p11_kit is None else general.use_p11_kit
-        return PKCS11Options(registered, general.settle, self.modules(named))
+        modules = self.modules(named)
+        return PKCS11Options(registered, general.settle, modules, general.allow, general.deny)
 
     def tokens(self, section: object) -> tuple[TokenOptions, ...]:
         entries = self.convert(section, list[Any], "token") or []

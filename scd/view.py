@@ -133,10 +133,12 @@ def _told(key: Key, use: Use) -> Use:
 
 
 def _fill_slots(keys: Sequence[Key], choice: Callable[[Use, Key], bool]) -> list[Key | None]:
-    """One key for each slot: the configured one, else the most specialised one still free, else
-    one that already serves in another slot (a token may hold one RSA key for everything)."""
+    """One key for each slot: the configured one, else the newest one that was made for it, else
+    the most specialised one still free, else one that already serves in another slot (a token may
+    hold one RSA key for everything)."""
     chosen: list[Key | None] = [
-        next((k for k in keys if choice(use, k) and use in k.use), None) for use in SLOT_USES
+        next((k for k in keys if choice(use, k) and use in k.use), _made_for(number, use, keys))
+        for number, use in enumerate(SLOT_USES, 1)
     ]
     for index, use in enumerate(SLOT_USES):
         if chosen[index] is None:
@@ -145,6 +147,13 @@ def _fill_slots(keys: Sequence[Key], choice: Callable[[Use, Key], bool]) -> list
             shared = [key for key in able if _may_share(key, use, chosen)]
             chosen[index] = min(free or shared, key=lambda k: k.use.value.bit_count(), default=None)
     return chosen
+
+
+def _made_for(number: int, use: Use, keys: Sequence[Key]) -> Key | None:
+    """The key that GENKEY or WRITEKEY put on the token for that slot: its label begins with the
+    slot's name, and goes on with the time, so that the newest one can be told."""
+    made = [k for k in keys if k.label.startswith(f"OPENPGP.{number} ") and use in k.use]
+    return max(made, key=lambda key: key.label, default=None)
 
 
 def _may_share(key: Key, use: Use, chosen: Sequence[Key | None]) -> bool:

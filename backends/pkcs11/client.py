@@ -47,6 +47,8 @@ class Client:
         self._worker: WorkerProcess | None = None
         self._closed = False
         self._loaded = False
+        #: Workers started so far.
+        self._started = 0
         #: Whether the present worker has answered a request after it had loaded its module.
         self._proved = False
         #: Starts that failed one after the other, and how the latest did.
@@ -70,8 +72,19 @@ class Client:
         """Whether there is a worker; it may be one that still starts, or has just died."""
         return self._worker is not None
 
-    def ask(self, request: Request, answer: type[T]) -> T:
-        """The answer to the request.
+    @property
+    def generation(self) -> int | None:
+        """A number that changes with each new worker; None if there is none that lives."""
+        if self._turn.acquire(blocking=False):
+            try:
+                if self._worker is None or (self._loaded and self._worker.speaks):
+                    return None
+            finally:
+                self._release()
+        return self._started
+
+    def ask(self, request: Request, answer: type[T], *, patience: int = 1) -> T:
+        """The answer to the request.  ``patience``: how many times the usual limit it may take.
 
         Raises what the worker reports; Broken if it fails, or does not answer in time; Busy if
         another thread's request took all of that time; BadInput for a request that is too big.
@@ -80,7 +93,7 @@ class Client:
             worker = self._ready()
             try:
                 worker.send(request, time.monotonic() + self.config.timeout)
-                reply = worker.receive(time.monotonic() + self.config.timeout)
+                reply = worker.receive(time.monotonic() + self.config.timeout * patience)
             except ValueError:
                 raise BadInput("too much data") from None
             except WorkerFailed as failure:
@@ -138,7 +151,8 @@ class Client:
             with self._state:
                 if self._closed:
                     raise Broken(f"module {self.config.name} is closed")
-                self._worker = WorkerProcess(self.config.path)
+                self._worker = WorkerProcess(self.config.path, self.config.remote)
+                self._started += 1
                 return self._worker
         except (OSError, WorkerFailed) as error:
             raise self._lost(f"could not be started: {error}") from None

@@ -13,9 +13,14 @@ class ModuleConfig:
     ``start_timeout``: seconds that starting the worker, loading the module and C_Initialize may
     take together (OpenSC looks at every reader there, some seconds each).  ``timeout``: seconds
     that any one request may take, a touch or the typing on a PIN pad included.
+    ``workers``: how many processes load the module, so that as many keys of a token can be at work
+    at the same time.  ``remote``: where p11-kit's remoting finds the module, as pkcs11.conf(5)
+    has it (``|command`` or ``unix:path=...``); ``path`` is then that of p11-kit-client.
     """
 
     name: str
     path: str
     start_timeout: float = 30.0
     timeout: float = 60.0
+    workers: int = 1
+    remote: str = ""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from backends.pkcs11.config import ModuleConfig
+from backends.pkcs11.uri import is_uri, parse
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ PROGRAM = "anyscd"
 #: which would wait for us while we wait for it.
 _NEVER = ("p11-kit-trust", "p11-kit-proxy", "p11-kit-client", "scute", "libscute")
 
+_CLIENT = "p11-kit-client.so"
 _SUFFIX = ".module"
 _MULTIARCH = getattr(sys.implementation, "_multiarch", "")
 
@@ -62,8 +65,9 @@ def registered_modules(places: Places | None = None) -> list[ModuleConfig]:
     """The modules that anyscd should serve, those of the highest priority first, then by name.
 
     Left out, with a line in the log, are modules that are switched off for us, that hold trust
-    policy only, that p11-kit would run elsewhere (``remote:``), and those that lead back to
-    ourselves.  Files that cannot be read are as good as absent.
+    policy only, and those that lead back to ourselves.  Those that p11-kit would run elsewhere
+    (``remote:``) are reached through its own client module.  Files that cannot be read are as good
+    as absent.
     """
     places = places or Places()
     settings: dict[str, dict[str, str]] = {}
@@ -76,10 +80,40 @@ def registered_modules(places: Places | None = None) -> list[ModuleConfig]:
     for name in sorted(settings, key=lambda name: (-_priority(settings[name]), name)):
         reason = _reason_against(settings[name])
         if reason is None:
-            found.append(ModuleConfig(name, _locate(settings[name]["module"], places)))
+            found.append(_module(name, settings[name], places))
         else:
             _log.info("module %s of p11-kit is not used: %s", name, reason)
     return found
+
+
+def _module(name: str, fields: Mapping[str, str], places: Places) -> ModuleConfig:
+    remote = fields.get("remote", "")
+    path = _locate(_CLIENT if remote else fields["module"], places)
+    return ModuleConfig(name, path, remote=remote)
+
+
+def chosen_modules(
+    modules: Sequence[ModuleConfig], allow: Collection[str], deny: Collection[str]
+) -> list[ModuleConfig]:
+    """Those that ``allow`` names, or all if it is empty, without those that ``deny`` names: by
+    p11-kit's name, which may be a pattern, or by a URI with module-name or module-path."""
+    return [
+        module
+        for module in modules
+        if (not allow or any(_is_meant(module, name) for name in allow))
+        and not any(_is_meant(module, name) for name in deny)
+    ]
+
+
+def _is_meant(module: ModuleConfig, name: str) -> bool:
+    if not is_uri(name):
+        return fnmatchcase(module.name, name)
+    uri = parse(name)
+    # RFC 7512 section 2.3: the name without what the system puts before and behind it.
+    stem = _stem(module.path).removeprefix("lib")
+    said = {"module-name": stem, "module-path": module.path}
+    asked = {attribute: uri.text(attribute) for attribute in said}
+    return any(asked.values()) and all(v in (None, said[a]) for a, v in asked.items())
 
 
 def _user_mode(places: Places) -> str:
@@ -108,9 +142,7 @@ def _read(path: Path) -> dict[str, str]:
 
 def _reason_against(fields: Mapping[str, str]) -> str | None:
     module = fields.get("module", "")
-    if fields.get("remote"):
-        return "remote modules are not supported"
-    if not module:
+    if not (module or fields.get("remote")):
         return "it names no file"
     if fields.get("trust-policy") == "yes" or _stem(module) in _NEVER:
         return "it has no keys of its own"

@@ -11,36 +11,43 @@ from backends.errors import TokenError
 class SessionLost(TokenError):
     """The session, or an object found in it, is no longer valid: build it anew and try again.
 
-    Never leaves the worker.  ``final``: what it becomes if that does not help.
+    Never leaves the worker.  ``final``: what it becomes if that does not help.  ``certain``: false
+    if the module does not say so much, but fails in a way that a new session has been seen to cure.
     """
 
-    def __init__(self, message: str, final: type[TokenError] = errors.Broken) -> None:
+    def __init__(
+        self, message: str, final: type[TokenError] = errors.Broken, *, certain: bool = True
+    ) -> None:
         super().__init__(message)
         self.final = final
+        self.certain = certain
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """``code``: the return value.  ``name``: of python-pkcs11's exception for it.  ``lost``: a
-    session built anew may help."""
+    """``code``: the return value.  ``name``: of python-pkcs11's exception for it.  ``lost``: the
+    session is; None: a session built anew may help."""
 
     code: int
     name: str
     error: type[TokenError]
     text: str
-    lost: bool = False
+    lost: bool | None = False
 
 
 _ROWS = (
     _Row(0x02, "HostMemory", errors.Broken, "out of memory"),
     _Row(0x03, "SlotIDInvalid", errors.Removed, "the slot is gone", True),
-    _Row(0x05, "GeneralError", errors.Broken, "general error"),
-    _Row(0x06, "FunctionFailed", errors.Broken, "function failed"),
+    _Row(0x05, "GeneralError", errors.Broken, "general error", None),
+    _Row(0x06, "FunctionFailed", errors.Broken, "function failed", None),
     _Row(0x07, "ArgumentsBad", errors.Broken, "bad arguments"),
+    _Row(0x10, "AttributeReadOnly", errors.NotSupported, "the attribute cannot be set"),
     _Row(0x12, "AttributeTypeInvalid", errors.NotSupported, "no such attribute"),
+    _Row(0x13, "AttributeValueInvalid", errors.NotSupported, "the token refuses an attribute"),
+    _Row(0x1B, "", errors.UseRefused, "the object does not permit it"),
     _Row(0x20, "DataInvalid", errors.BadInput, "invalid data"),
     _Row(0x21, "DataLenRange", errors.BadInput, "data too short or too long for the key"),
-    _Row(0x30, "DeviceError", errors.Broken, "device error"),
+    _Row(0x30, "DeviceError", errors.Broken, "device error", None),
     _Row(0x31, "DeviceMemory", errors.HardwareFailure, "the token is out of memory"),
     _Row(0x32, "DeviceRemoved", errors.Removed, "the token was removed", True),
     _Row(0x40, "EncryptedDataInvalid", errors.BadInput, "invalid ciphertext"),
@@ -63,8 +70,14 @@ _ROWS = (
     _Row(0xB0, "SessionClosed", errors.Broken, "the session was closed", True),
     _Row(0xB1, "SessionCount", errors.Busy, "the token has too many open sessions"),
     _Row(0xB3, "SessionHandleInvalid", errors.Broken, "the session is not valid", True),
+    _Row(0xB5, "SessionReadOnly", errors.NotSupported, "the token cannot be written"),
+    _Row(0xB7, "SessionReadOnlyExists", errors.Busy, "the token is in use"),
+    _Row(0xB8, "SessionReadWriteSOExists", errors.Busy, "the security officer is logged in"),
+    _Row(0xD0, "TemplateIncomplete", errors.NotSupported, "the token wants more attributes"),
+    _Row(0xD1, "TemplateInconsistent", errors.NotSupported, "the token refuses the attributes"),
     _Row(0xE0, "TokenNotPresent", errors.Removed, "the token is not present", True),
     _Row(0xE1, "TokenNotRecognised", errors.Removed, "the token is not recognized", True),
+    _Row(0xE2, "TokenWriteProtected", errors.NotSupported, "the token is write-protected"),
     _Row(0x101, "UserNotLoggedIn", errors.PinNeeded, "not logged in"),
     _Row(0x102, "UserPinNotInitialized", errors.UseRefused, "the token has no user PIN yet"),
     _Row(0x104, "AnotherUserAlreadyLoggedIn", errors.Busy, "another user is logged in"),
@@ -100,6 +113,6 @@ def from_exception(error: Exception) -> TokenError:
 
 
 def _build(row: _Row) -> TokenError:
-    if row.lost:
-        return SessionLost(row.text, row.error)
-    return row.error(row.text)
+    if row.lost is False:
+        return row.error(row.text)
+    return SessionLost(row.text, row.error, certain=row.lost is True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from backends.pkcs11.uri import URI
 from backends.token import PublicKey, RSAPublicKey
 
 #: OpenPGP card AID: RID of the FSFE and application 01, version 3.4, and a manufacturer number of
@@ -22,6 +23,24 @@ def token_id(manufacturer: str, model: str, serial: bytes, label: str) -> str:
     """
     fields = (manufacturer.encode(), model.encode(), serial, label.encode())
     return hashlib.sha256(b"".join(field + b"\0" for field in fields)).hexdigest()
+
+
+def token_uri(manufacturer: str, model: str, serial: bytes, label: str) -> URI:
+    """The same four fields as RFC 7512 names them."""
+    return URI(
+        {
+            "token": label.encode(),
+            "manufacturer": manufacturer.encode(),
+            "model": model.encode(),
+            "serial": serial,
+        }
+    )
+
+
+def key_uri(token: URI, identifier: bytes, label: str) -> URI:
+    """A key on that token, by its CKA_ID and label, as far as it has them."""
+    own = {"id": identifier, "object": label.encode(), "type": b"private"}
+    return URI({**token.path, **{name: value for name, value in own.items() if value}})
 
 
 def token_serial(token: str) -> str:

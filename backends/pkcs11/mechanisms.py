@@ -1,80 +1,163 @@
-"""Which mechanism serves which key, and whether data fit a key.  No module is called here."""
+"""Which mechanism serves which key on which token, in tables.  No module is called here."""
 
 from __future__ import annotations
 
-from backends.curves import Form
-from backends.errors import BadInput, Broken, NotSupported, UseRefused
-from backends.pkcs11.cka import CKM
-from backends.token import ECPublicKey, PublicKey, RSAPublicKey
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-#: PKCS #1 v1.5: 00 01 FF..FF 00 takes at least this much of the modulus (RFC 8017 section 9.2).
-_PKCS1_OVERHEAD = 11
+from backends.curves import ED448, Curve, Form
+from backends.errors import NotSupported, UseRefused
+from backends.pkcs11.cka import CKK, CKM, Ability
+from backends.pkcs11.inputs import is_block
+from backends.pkcs11.padding import pad_for_signature
+from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 
-_SIGN = {Form.WEIERSTRASS: CKM.ECDSA, Form.EDWARDS: CKM.EDDSA}
+
+class Info(Protocol):
+    """What is known of a mechanism (CK_MECHANISM_INFO); ``least`` and ``most``: lengths of keys."""
+
+    @property
+    def able(self) -> Ability: ...
+    @property
+    def least(self) -> int: ...
+    @property
+    def most(self) -> int: ...
 
 
-def sign_mechanism(public: PublicKey) -> CKM:
-    """For what :meth:`backends.token.Token.sign` takes.  Raises UseRefused."""
+#: The mechanisms that a token has; none at all: it does not tell.
+Mechanisms = Mapping[int, Info]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What to call C_Sign with.  ``pure``: CK_EDDSA_PARAMS must say that nothing is prehashed,
+    which edwards448 wants and edwards25519 does without (PKCS#11 3.0 section 2.3.14)."""
+
+    mechanism: CKM
+    data: bytes
+    pure: bool = False
+
+
+#: In the order of preference.  The mechanisms that hash by themselves, CKM_SHA256_RSA_PKCS,
+#: CKM_ECDSA_SHA256, CKM_RSA_PKCS_PSS and their kin, are of no use: gpg-agent gives away hashes
+#: and padded blocks, never messages.
+_RSA: tuple[CKM, ...] = (CKM.RSA_PKCS, CKM.RSA_X_509)
+_SIGN: dict[Form, tuple[CKM, ...]] = {
+    Form.WEIERSTRASS: (CKM.ECDSA,),
+    Form.EDWARDS: (CKM.EDDSA,),
+}
+_AGREE: dict[Form, tuple[CKM, ...]] = {
+    # The same as the first on curves whose cofactor is one, as that of all of ours is.
+    Form.WEIERSTRASS: (CKM.ECDH1_DERIVE, CKM.ECDH1_COFACTOR_DERIVE),
+    Form.MONTGOMERY: (CKM.ECDH1_DERIVE,),
+}
+
+
+def possible_use(public: PublicKey, use: Use, has: Mechanisms) -> Use:
+    """What is left of the use of a key on a token with these mechanisms."""
+    curve = public.curve if isinstance(public, ECPublicKey) else None
+    for what in (~Use.DECRYPT, Use.DECRYPT):
+        try:
+            check_usable(curve, what, has)
+        except NotSupported:
+            use &= ~what
+    return use
+
+
+def check_usable(curve: Curve | None, use: Use, has: Mechanisms) -> None:
+    """Raise NotSupported if no key on that curve, or no RSA key, could be used so."""
+    signs, decrypts, able = _RSA, _RSA, Ability.DECRYPT
+    if curve is not None:
+        signs, decrypts = _SIGN.get(curve.form, ()), _AGREE.get(curve.form, ())
+        able = Ability.DERIVE
+    if Use.DECRYPT in use:
+        choose(decrypts, has, able)
+    else:
+        choose(signs, has, Ability.SIGN)
+
+
+def sign_plan(public: PublicKey, tbs: bytes, has: Mechanisms) -> Signing:
+    """For what :meth:`backends.token.Token.sign` takes.  Raises UseRefused and NotSupported."""
     if isinstance(public, RSAPublicKey):
-        return CKM.RSA_PKCS
+        return _rsa_plan(public, tbs, has)
     if public.curve.form not in _SIGN:
         raise UseRefused(f"a {public.curve.name} key cannot sign")
-    return _SIGN[public.curve.form]
+    mechanism = choose(_SIGN[public.curve.form], has, Ability.SIGN)
+    return Signing(mechanism, tbs, pure=public.curve is ED448)
 
 
-def check_tbs(public: PublicKey, tbs: bytes) -> None:
-    """Raise BadInput for what cannot be signed with this key."""
-    sign_mechanism(public)
-    if isinstance(public, RSAPublicKey):
-        if not 0 < len(tbs) <= public.size - _PKCS1_OVERHEAD:
-            raise BadInput(f"{len(tbs)} bytes do not fit into a signature of {public.size}")
-    elif public.curve.form is Form.WEIERSTRASS and not 16 <= len(tbs) <= 64:
-        raise BadInput(f"a hash of {len(tbs)} bytes cannot be signed")
+def _rsa_plan(public: RSAPublicKey, tbs: bytes, has: Mechanisms) -> Signing:
+    padded = is_block(public, tbs)
+    mechanism = choose(_RSA[1:] if padded else _RSA, has, Ability.SIGN)
+    if mechanism is CKM.RSA_X_509 and not padded:
+        tbs = pad_for_signature(tbs, public.size)
+    return Signing(mechanism, tbs)
 
 
-def check_signature(public: PublicKey, signature: bytes) -> bytes:
-    """The signature in the contract's form; Broken if the module returned something else."""
-    if isinstance(public, RSAPublicKey):
-        if len(signature) <= public.size:
-            return signature.rjust(public.size, b"\0")
-    elif len(signature) == public.curve.signature_size:
-        return signature
-    raise Broken(f"the module returned a signature of {len(signature)} bytes")
+def decrypt_mechanism(has: Mechanisms) -> CKM:
+    """For an RSA key."""
+    return choose(_RSA, has, Ability.DECRYPT)
 
 
-def check_ciphertext(public: PublicKey, ciphertext: bytes) -> None:
-    """Raise BadInput for an RSA ciphertext, or a peer's point, that does not fit the key."""
-    if isinstance(public, RSAPublicKey):
-        if len(ciphertext) != public.size or int.from_bytes(ciphertext) >= public.n:
-            raise BadInput(f"a ciphertext of {public.size} bytes, below the modulus, is wanted")
-        return
-    curve = public.curve
-    if curve.form is Form.EDWARDS:
-        raise UseRefused(f"a {curve.name} key cannot decrypt")
-    if len(ciphertext) != curve.point_size:
-        raise BadInput(f"a {curve.name} point has {curve.point_size} bytes")
-    if curve.form is Form.WEIERSTRASS and ciphertext[0] != 4:
-        raise BadInput("the point is not uncompressed")
-
-
-def shared_secret(public: ECPublicKey, secret: bytes) -> bytes:
-    """The derived secret at field size: some modules drop leading zeros of X."""
-    size = public.curve.size
-    if not secret or len(secret) > size:
-        raise Broken(f"the module derived a secret of {len(secret)} bytes")
-    if public.curve.form is Form.WEIERSTRASS:
-        return secret.rjust(size, b"\0")
-    if len(secret) != size:
-        raise Broken(f"the module derived a secret of {len(secret)} bytes")
-    return secret
-
-
-def derive_parameter(public: ECPublicKey, peer: bytes, *, wrapped: bool) -> bytes:
-    """The peer's point as CK_ECDH1_DERIVE_PARAMS wants it: as it is (PKCS#11 3.0 section 2.3.17),
-    but on Montgomery curves like the token writes its own, in an OCTET STRING if that is
-    ``wrapped`` (SoftHSM takes nothing else)."""
-    if public.curve.form is Form.EDWARDS:
+def agree_mechanism(public: ECPublicKey, has: Mechanisms) -> CKM:
+    """For a key agreement."""
+    if public.curve.form not in _AGREE:
         raise NotSupported("no key agreement on Edwards curves")
-    if public.curve.form is Form.MONTGOMERY and wrapped:
-        return bytes((4, len(peer))) + peer
-    return peer
+    return choose(_AGREE[public.curve.form], has, Ability.DERIVE)
+
+
+#: Mechanism and type of the keys that it makes.  SoftHSM 2.6 has no mechanism for Montgomery curves
+#: and takes them for Edwards curves.
+_GENERATE_RSA = ((CKM.RSA_PKCS_KEY_PAIR_GEN, CKK.RSA),)
+_GENERATE = {
+    Form.WEIERSTRASS: ((CKM.EC_KEY_PAIR_GEN, CKK.EC),),
+    Form.EDWARDS: ((CKM.EC_EDWARDS_KEY_PAIR_GEN, CKK.EC_EDWARDS),),
+    Form.MONTGOMERY: (
+        (CKM.EC_MONTGOMERY_KEY_PAIR_GEN, CKK.EC_MONTGOMERY),
+        (CKM.EC_EDWARDS_KEY_PAIR_GEN, CKK.EC_EDWARDS),
+    ),
+}
+
+
+def generate_plan(kind: Curve | int, has: Mechanisms) -> tuple[CKM, CKK]:
+    """How to make a key on that curve, or an RSA key of so many bits.  Raises NotSupported."""
+    table = _GENERATE_RSA if isinstance(kind, int) else _GENERATE[kind.form]
+    mechanism = choose([row[0] for row in table], has, Ability.GENERATE_KEY_PAIR)
+    if isinstance(kind, int) and mechanism in has:
+        # Of curves, modules tell the lengths in different ways, SoftHSM wrong ones for Ed25519.
+        least, most = has[mechanism].least, has[mechanism].most
+        if most >= _LEAST_RSA and not least <= kind <= most:
+            raise NotSupported(f"the token makes RSA keys of {least} to {most} bits")
+    return mechanism, dict(table)[mechanism]
+
+
+#: Below it is nonsense, or a number of bytes.
+_LEAST_RSA = 1024
+
+
+def key_type(kind: Curve | int, has: Mechanisms) -> CKK:
+    """The type of such a key on this token, even if the token cannot make one."""
+    try:
+        return generate_plan(kind, has)[1]
+    except NotSupported:
+        return (_GENERATE_RSA if isinstance(kind, int) else _GENERATE[kind.form])[0][1]
+
+
+def choose(candidates: Sequence[CKM], has: Mechanisms, able: Ability) -> CKM:
+    """The first of the candidates that the token has for that.
+
+    A token that lists none at all is taken to have the first, and a mechanism of which nothing is
+    told to be good for everything.
+    """
+    if not has and candidates:
+        return candidates[0]
+    for mechanism in candidates:
+        if mechanism in has and (able in has[mechanism].able or not has[mechanism].able & ~_HW):
+            return mechanism
+    names = " or ".join(f"CKM_{mechanism.name}" for mechanism in candidates) or "mechanism"
+    raise NotSupported(f"the token has no {names} for this")
+
+
+#: CKF_HW, which tells nothing of what a mechanism is good for.
+_HW = Ability(1)

@@ -1,28 +1,17 @@
-"""What daemon and worker say to each other, and how it is framed.
-
-A frame is a length of four bytes, big-endian, then that many bytes of MessagePack: one tagged
-object.  Nothing received is trusted before msgspec has checked it against the types below.
-"""
+"""What daemon and worker say to each other.  How it is framed and checked is in channel.py."""
 
 from __future__ import annotations
 
-import socket
-import time
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-#: Bytes in a frame, at most.  Certificates are the biggest things that travel.
-MAX_FRAME = 1 << 20
 MAX_RANDOM = 1 << 16
 
 TokenId = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+UseValue = Annotated[int, Meta(ge=0, le=15)]
 KeyRef = Annotated[str, Meta(pattern=r"^P11\.[0-9A-F]{16}$")]
-
-
-class ChannelError(Exception):
-    """The other side is gone or does not keep to the protocol."""
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
@@ -30,6 +19,23 @@ class Message(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fiel
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+
+# -- public keys ---------------------------------------------------------------------------------
+
+
+class RSARecord(msgspec.Struct, frozen=True, tag="rsa", forbid_unknown_fields=True):
+    """Modulus and public exponent, big-endian."""
+
+    n: bytes
+    e: bytes
+
+
+class ECRecord(msgspec.Struct, frozen=True, tag="ec", forbid_unknown_fields=True):
+    """``oid``: as backends.curves names the curve.  ``point``: of that curve's form."""
+
+    oid: str
+    point: bytes
 
 
 # -- requests ------------------------------------------------------------------------------------
@@ -103,6 +109,87 @@ class Random(Message, frozen=True, tag="random"):
     n: Annotated[int, Meta(ge=1, le=MAX_RANDOM)]
 
 
+# -- requests that change the token ----------------------------------------------------------------
+
+
+class RSAKind(msgspec.Struct, frozen=True, tag="rsa", forbid_unknown_fields=True):
+    """An RSA key of so many bits."""
+
+    bits: Annotated[int, Meta(ge=512, le=16384)]
+
+
+class ECKind(msgspec.Struct, frozen=True, tag="ec", forbid_unknown_fields=True):
+    """A key on that curve.  ``oid``: as backends.curves names it."""
+
+    oid: str
+
+
+class Generate(Message, frozen=True, tag="generate"):
+    """Make a key pair.  ``kinds``: the first one that the token can make is taken.  ``use``: what
+    the key is to be for, the value of :class:`backends.token.Use`.  Answer: Made."""
+
+    token: TokenId
+    kinds: Annotated[list[RSAKind | ECKind], Meta(min_length=1)]
+    use: UseValue
+    label: str
+    pin: bytearray | None = None
+
+
+class Import(Message, frozen=True, tag="import"):
+    """Store a key pair.  ``private``: for RSA d, p and q, big-endian; else the secret, as
+    :class:`backends.changes.ECPrivateKey` says.  Answer: Done."""
+
+    token: TokenId
+    public: RSARecord | ECRecord
+    private: list[bytearray]
+    use: UseValue
+    label: str
+    pin: bytearray | None = None
+
+
+class StoreCertificate(Message, frozen=True, tag="store-certificate"):
+    """Store that certificate for the key, in place of the one that is told of; no bytes: remove
+    that.  Answer: Done."""
+
+    token: TokenId
+    ref: KeyRef
+    der: bytes
+    pin: bytearray | None = None
+
+
+Change = Generate | Import | StoreCertificate
+
+
+class Check(Message, frozen=True, tag="check"):
+    """Say whether that could be done, as far as can be told, and do nothing.  Answer: Done."""
+
+    change: Change
+
+
+class ChangePin(Message, frozen=True, tag="change-pin"):
+    """The user's PIN, or the security officer's.  Both None: at the PIN pad.  Answer: Done."""
+
+    token: TokenId
+    so: bool
+    old: bytearray | None
+    new: bytearray | None
+
+
+class ResetPin(Message, frozen=True, tag="reset-pin"):
+    """Set the user's PIN by the security officer's.  Answer: Done."""
+
+    token: TokenId
+    so_pin: bytearray | None
+    new: bytearray
+
+
+class CheckSOPin(Message, frozen=True, tag="check-so-pin"):
+    """Log in as the security officer, and out again.  Answer: Done."""
+
+    token: TokenId
+    pin: bytearray | None
+
+
 Request = (
     Load
     | ListTokens
@@ -114,6 +201,11 @@ Request = (
     | Sign
     | Decrypt
     | Random
+    | Change
+    | Check
+    | ChangePin
+    | ResetPin
+    | CheckSOPin
 )
 
 # -- answers -------------------------------------------------------------------------------------
@@ -122,7 +214,7 @@ Request = (
 class TokenRecord(Message, frozen=True, tag="token"):
     """One token.  ``slot``: its present slot.  ``flags``: CKF of CK_TOKEN_INFO.  Lengths of the
     PIN are in bytes; ``max_pin`` 0: not known.  ``logged_in``: false in a list, which does not
-    look."""
+    look.  ``uri``: its name by RFC 7512."""
 
     token: TokenId
     slot: int
@@ -131,6 +223,7 @@ class TokenRecord(Message, frozen=True, tag="token"):
     min_pin: int
     max_pin: int
     logged_in: bool
+    uri: str
 
 
 class Tokens(Message, frozen=True, tag="tokens"):
@@ -140,31 +233,18 @@ class Tokens(Message, frozen=True, tag="tokens"):
     notes: list[str]
 
 
-class RSARecord(msgspec.Struct, frozen=True, tag="rsa", forbid_unknown_fields=True):
-    """Modulus and public exponent, big-endian."""
-
-    n: bytes
-    e: bytes
-
-
-class ECRecord(msgspec.Struct, frozen=True, tag="ec", forbid_unknown_fields=True):
-    """``oid``: as backends.curves names the curve.  ``point``: of that curve's form."""
-
-    oid: str
-    point: bytes
-
-
 class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One key pair.  ``use``: the value of :class:`backends.token.Use`.  ``always``: the key wants
-    the PIN for every single operation (CKA_ALWAYS_AUTHENTICATE)."""
+    the PIN for every single operation (CKA_ALWAYS_AUTHENTICATE).  ``uri``: its name by RFC 7512."""
 
     ref: KeyRef
     public: RSARecord | ECRecord
-    use: Annotated[int, Meta(ge=0, le=15)]
+    use: UseValue
     label: str
     certificate: bool
     created: int | None
     always: bool
+    uri: str
 
 
 class Keys(Message, frozen=True, tag="keys"):
@@ -172,6 +252,12 @@ class Keys(Message, frozen=True, tag="keys"):
 
     keys: list[KeyRecord]
     notes: list[str]
+
+
+class Made(Message, frozen=True, tag="made"):
+    """The public key of a new key pair."""
+
+    public: RSARecord | ECRecord
 
 
 class Value(Message, frozen=True, tag="value"):
@@ -191,84 +277,4 @@ class Failed(Message, frozen=True, tag="failed"):
     text: str
 
 
-Answer = TokenRecord | Tokens | Keys | Value | Done | Failed
-
-# -- the channel ---------------------------------------------------------------------------------
-
-In = TypeVar("In")
-Out = TypeVar("Out", bound=Message)
-
-
-class Channel(Generic[Out, In]):
-    """One end of the socket pair: sends ``Out``, receives ``In``.
-
-    ``receives``: the type, or union of types, ``In``.
-    Deadlines are in the time of :func:`time.monotonic`; None waits for ever.  Raises TimeoutError
-    and ChannelError.
-    """
-
-    def __init__(self, sock: socket.socket, receives: Any) -> None:
-        self._socket = sock
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder: msgspec.msgpack.Decoder[In] = msgspec.msgpack.Decoder(receives)
-
-    def send(self, message: Out, deadline: float | None = None) -> None:
-        """Raises ValueError, with nothing sent, for a message that is too big."""
-        frame = bytearray(4)
-        try:
-            self._encoder.encode_into(message, frame, 4)
-            if len(frame) - 4 > MAX_FRAME:
-                raise ValueError("message too big")
-            frame[:4] = (len(frame) - 4).to_bytes(4)
-            self._limit(deadline)
-            self._socket.sendall(frame)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise ChannelError("the other side is gone") from error
-        finally:
-            frame[:] = bytes(len(frame))  # It may hold a PIN.
-
-    def receive(self, deadline: float | None = None) -> In:
-        length = int.from_bytes(self._exactly(4, deadline))
-        if length > MAX_FRAME:
-            raise ChannelError("frame too long")
-        frame = self._exactly(length, deadline)
-        try:
-            return self._decoder.decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            # The cause is not chained: it may quote what was received.
-            raise ChannelError("message not understood") from None
-        finally:
-            frame[:] = bytes(length)
-
-    def _exactly(self, count: int, deadline: float | None) -> bytearray:
-        frame = bytearray(count)
-        view, done = memoryview(frame), 0
-        while done < count:
-            self._limit(deadline)
-            try:
-                received = self._socket.recv_into(view[done:])
-            except TimeoutError:
-                raise
-            except OSError as error:
-                raise ChannelError("the other side is gone") from error
-            if not received:
-                raise ChannelError("the other side is gone")
-            done += received
-        return frame
-
-    def _limit(self, deadline: float | None) -> None:
-        if deadline is None:
-            self._socket.settimeout(None)
-            return
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(left)
-
-
-def wipe(secret: bytearray | None) -> None:
-    """Overwrite a secret in place."""
-    if secret is not None:
-        secret[:] = bytes(len(secret))
+Answer = TokenRecord | Tokens | Keys | Made | Value | Done | Failed

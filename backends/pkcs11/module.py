@@ -5,22 +5,25 @@ Everything here raises :mod:`backends.errors` and SessionLost, through the table
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pkcs11
-from pkcs11.attributes import ALL_CAPABILITIES, AttributeMapper
-from pkcs11.constants import DEFAULT
+from pkcs11.attributes import AttributeMapper
 
-from backends.errors import TokenError, UseRefused
-from backends.pkcs11.cka import CKA, CKF, CKM, CKO
-from backends.pkcs11.cryptoki import Cryptoki
+from backends.errors import TokenError
+from backends.pkcs11 import abi
+from backends.pkcs11.cka import CKA, CKF, CKM, CKO, GENERIC_SECRET, SECRET_KEY
+from backends.pkcs11.cryptoki import ContextLogin, Cryptoki, MechanismInfo
 from backends.pkcs11.failures import SessionLost, from_exception
-from backends.pkcs11.identity import printable, token_id
+from backends.pkcs11.identity import printable, token_id, token_uri
+from backends.pkcs11.mechanisms import Signing
 from backends.pkcs11.objects import RawObject
+from backends.pkcs11.uri import URI
 
 _COMMON = (CKA.ID, CKA.LABEL)
 _KEY = (
@@ -53,7 +56,8 @@ class _Raw(AttributeMapper):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A slot that holds an initialized token.  ``token``: its id, as identity.py makes it."""
+    """A slot that holds an initialized token.  ``token``: its id, as identity.py makes it.
+    ``uri``: its name by RFC 7512."""
 
     token: str
     number: int
@@ -61,6 +65,7 @@ class Slot:
     flags: CKF
     min_pin: int
     max_pin: int
+    uri: URI
     handle: Any
 
 
@@ -74,7 +79,24 @@ class Module:
     def __init__(self, path: str) -> None:
         with _translated():
             self._library = pkcs11.lib(path)
-        self.cryptoki = Cryptoki(path)
+        self.cryptoki = Cryptoki(path, self._function_list)
+
+    def _function_list(self) -> int:
+        """python-pkcs11 keeps its own: the first field of HasFuncList in its _pkcs11.pyx, which no
+        Python code can read by name; it comes right behind what all objects begin with."""
+        place = id(self._library) + object.__basicsize__
+        return ctypes.c_size_t.from_address(place).value
+
+    @property
+    def forgetful(self) -> bool:
+        """Whether the module looks for tokens only once: SoftHSM does not see those that another
+        process has made until it is initialized again (measured with 2.6.1)."""
+        return str(self._library.manufacturer_id).startswith("SoftHSM")
+
+    def restart(self) -> None:
+        """C_Finalize and C_Initialize."""
+        with _translated():
+            self._library.reinitialize()
 
     def slots(self, note: Callable[[str], None]) -> list[Slot]:
         """Those that hold an initialized token now; ``note`` is told of tokens that fail."""
@@ -99,19 +121,42 @@ class Module:
             flags=CKF(int(token.flags)),
             min_pin=least,
             max_pin=most,
+            uri=token_uri(token.manufacturer_id, token.model, token.serial, token.label),
             handle=token,
         )
 
-    def open(self, slot: Slot) -> Session:
+    def mechanisms(self, slot: Slot) -> dict[int, MechanismInfo]:
+        """What the token has; nothing if it does not tell."""
+        try:
+            return self.cryptoki.mechanisms(slot.number)
+        except SessionLost:
+            raise
+        except TokenError:
+            return {}
+
+    def open(self, slot: Slot, *, writable: bool = False) -> Session:
         with _translated():
-            return Session(slot.handle.open(attribute_mapper=_Raw()))
+            session = slot.handle.open(rw=writable, attribute_mapper=_Raw())
+        return Session(session, self.cryptoki)
+
+    @contextmanager
+    def writing(self, slot: Slot) -> Iterator[Session]:
+        """A session that can write, which shares the login of the others."""
+        session = self.open(slot, writable=True)
+        try:
+            yield session
+        finally:
+            with suppress(TokenError):
+                session.close()
 
 
 class Session:
-    """One open session.  A handle of a RawObject that it found is good for this session only."""
+    """One open session, which is never one that logged in by being opened: closing such a one
+    would log out."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, cryptoki: Cryptoki) -> None:
         self._session = session
+        self._cryptoki = cryptoki
 
     @property
     def number(self) -> int:
@@ -132,44 +177,53 @@ class Session:
         with _translated():
             # Listed at once: the search is lazy, and while it is open some modules refuse all else.
             found = list(self._session.get_objects(wanted))
-        return [RawObject(kind, _attributes(handle, _ATTRIBUTES[kind]), handle) for handle in found]
+        attributes = _ATTRIBUTES[kind]
+        return [RawObject(kind, _attributes(thing, attributes), thing.handle) for thing in found]
 
-    def sign(self, key: RawObject, mechanism: CKM, data: bytes, pin: str | None) -> bytes:
-        """C_Sign.  ``pin``: for a key that is always authenticated."""
-        return self._operate(key, "sign", mechanism, data, pin)
-
-    def decrypt(self, key: RawObject, mechanism: CKM, data: bytes, pin: str | None) -> bytes:
-        """C_Decrypt.  ``pin`` as for :meth:`sign`."""
-        return self._operate(key, "decrypt", mechanism, data, pin)
-
-    def _operate(
-        self, key: RawObject, verb: str, mechanism: CKM, data: bytes, pin: str | None
+    def sign(
+        self, key: RawObject, plan: Signing, size: int, login: ContextLogin | None = None
     ) -> bytes:
-        operation = getattr(key.handle, verb, None)
-        if operation is None:
-            raise UseRefused(f"the token does not let this key {verb}")
-        with _translated():
-            return bytes(operation(data, mechanism=pkcs11.Mechanism(mechanism), pin=pin))
+        """C_Sign.  ``login``: for a key that is always authenticated."""
+        parameter = abi.eddsa_parameter() if plan.pure else None
+        mechanism = abi.mechanism(plan.mechanism, parameter)
+        return self._cryptoki.sign(self.number, key.handle, mechanism, plan.data, size, login)
 
-    def derive(self, key: RawObject, parameter: bytes, size: int) -> bytes:
-        """C_DeriveKey with CKM_ECDH1_DERIVE and no key derivation function: X of the shared
-        point, of ``size`` bytes, or u."""
-        handle: Any = key.handle
-        if not hasattr(handle, "derive_key"):
-            raise UseRefused("the token does not let this key derive")
-        with _translated():
-            secret = handle.derive_key(
-                pkcs11.KeyType.GENERIC_SECRET,
-                size * _BITS,
-                capabilities=0,
-                mechanism=pkcs11.Mechanism.ECDH1_DERIVE,
-                mechanism_param=(pkcs11.KDF.NULL, None, parameter),
-                template=_READABLE_SECRET,
-            )
-            try:
-                return bytes(secret[pkcs11.Attribute.VALUE])
-            finally:
-                secret.destroy()
+    def decrypt(
+        self, key: RawObject, how: CKM, data: bytes, login: ContextLogin | None = None
+    ) -> bytes:
+        """C_Decrypt, as :meth:`sign`."""
+        mechanism = abi.mechanism(how)
+        return self._cryptoki.decrypt(self.number, key.handle, mechanism, data, len(data), login)
+
+    def derive(self, key: RawObject, how: CKM, public: bytes, size: int) -> bytes:
+        """C_DeriveKey with no key derivation function: X of the shared point, of ``size`` bytes,
+        or u."""
+        mechanism = abi.mechanism(how, abi.ecdh_parameter(public))
+        template = [*_READABLE_SECRET, (CKA.VALUE_LEN, size)]
+        secret = self._cryptoki.derive(self.number, key.handle, mechanism, template)
+        try:
+            return self._cryptoki.value(self.number, secret, size)
+        finally:
+            self._cryptoki.destroy(self.number, secret)
+
+    # -- changes -------------------------------------------------------------------------------
+
+    def generate(
+        self, mechanism: abi.Mechanism, public: abi.Template, private: abi.Template
+    ) -> None:
+        self._cryptoki.generate(self.number, mechanism, public, private)
+
+    def create(self, template: abi.Template) -> int:
+        return self._cryptoki.create(self.number, template)
+
+    def destroy(self, handle: int) -> None:
+        self._cryptoki.destroy(self.number, handle)
+
+    def set_pin(self, old: bytearray | None, new: bytearray | None) -> None:
+        self._cryptoki.set_pin(self.number, old, new)
+
+    def init_pin(self, new: bytearray) -> None:
+        self._cryptoki.init_pin(self.number, new)
 
 
 def _attributes(handle: Any, wanted: Sequence[CKA]) -> dict[int, bytes]:
@@ -177,9 +231,9 @@ def _attributes(handle: Any, wanted: Sequence[CKA]) -> dict[int, bytes]:
     try:
         with _translated():
             return {int(key): value for key, value in handle.get_attributes(wanted).items()}
-    except SessionLost:
-        raise
-    except TokenError:
+    except TokenError as error:
+        if isinstance(error, SessionLost) and error.certain:
+            raise
         return {int(key): value for key in wanted if (value := _attribute(handle, key)) is not None}
 
 
@@ -187,22 +241,21 @@ def _attribute(handle: Any, attribute: CKA) -> bytes | None:
     try:
         with _translated():
             return bytes(handle[attribute])
-    except SessionLost:
-        raise
-    except TokenError:
+    except TokenError as error:
+        if isinstance(error, SessionLost) and error.certain:
+            raise
         return None
 
 
 #: A session object whose value can be read.  What it may be used for is left to the token: some
 #: refuse to be told.
-_READABLE_SECRET = {
-    pkcs11.Attribute.CLASS: pkcs11.ObjectClass.SECRET_KEY,
-    pkcs11.Attribute.SENSITIVE: False,
-    pkcs11.Attribute.EXTRACTABLE: True,
-    pkcs11.Attribute.ID: DEFAULT,
-    pkcs11.Attribute.LABEL: DEFAULT,
-    **dict.fromkeys(ALL_CAPABILITIES, DEFAULT),
-}
+_READABLE_SECRET = (
+    (CKA.CLASS, SECRET_KEY),
+    (CKA.KEY_TYPE, GENERIC_SECRET),
+    (CKA.TOKEN, False),
+    (CKA.SENSITIVE, False),
+    (CKA.EXTRACTABLE, True),
+)
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from backends.curves import Form
 from backends.pkcs11.cka import CKA, CKK, CKO
 from backends.pkcs11.identity import key_ref, printable
+from backends.pkcs11.points import Unreadable
 from backends.pkcs11.publickey import (
     Certificate,
-    Unreadable,
     read_certificate,
     read_ec,
     read_info,
@@ -25,19 +25,15 @@ from backends.pkcs11.publickey import (
 from backends.token import PublicKey, RSAPublicKey, Use
 
 _SIGN = Use.SIGN | Use.CERTIFY | Use.AUTHENTICATE
-_ATTRIBUTE_USE = {
-    CKO.PRIVATE_KEY: {
-        CKA.SIGN: _SIGN,
-        CKA.DECRYPT: Use.DECRYPT,
-        CKA.UNWRAP: Use.DECRYPT,
-        CKA.DERIVE: Use.DECRYPT,
-    },
-    CKO.PUBLIC_KEY: {
-        CKA.VERIFY: _SIGN,
-        CKA.ENCRYPT: Use.DECRYPT,
-        CKA.WRAP: Use.DECRYPT,
-        CKA.DERIVE: Use.DECRYPT,
-    },
+#: What the flags of an object mean.  Others may be set too and mean nothing for such a key: SoftHSM
+#: sets all that are not refused when the key is made.
+_RSA_FLAGS = {
+    CKO.PRIVATE_KEY: {CKA.SIGN: _SIGN, CKA.DECRYPT: Use.DECRYPT, CKA.UNWRAP: Use.DECRYPT},
+    CKO.PUBLIC_KEY: {CKA.VERIFY: _SIGN, CKA.ENCRYPT: Use.DECRYPT, CKA.WRAP: Use.DECRYPT},
+}
+_EC_FLAGS = {
+    CKO.PRIVATE_KEY: {CKA.SIGN: _SIGN, CKA.DERIVE: Use.DECRYPT},
+    CKO.PUBLIC_KEY: {CKA.VERIFY: _SIGN, CKA.DERIVE: Use.DECRYPT},
 }
 #: What a key of that form can do at all.
 _FORM_USE = {
@@ -55,12 +51,12 @@ class RawObject:
     """One object as the module gave it.
 
     ``attributes``: values by their numbers; CK_ULONG and CK_BBOOL in the machine's own form, but
-    a false CK_BBOOL as no bytes at all.  ``handle``: whatever the caller needs to find it again.
+    a false CK_BBOOL as no bytes at all.  ``handle``: by which the module knows it.
     """
 
     kind: CKO
     attributes: Mapping[int, bytes]
-    handle: object = None
+    handle: int = 0
 
     @property
     def id(self) -> bytes:
@@ -95,9 +91,15 @@ class Pair:
     public_object: RawObject | None = None
     private_object: RawObject | None = None
     certificate: Certificate | None = None
-    der: bytes | None = None
+    certificate_object: RawObject | None = None
     #: The certificate is an authority's or another's: alone, it does not stand for a key of ours.
     foreign: bool = False
+
+    @property
+    def der(self) -> bytes | None:
+        """The certificate as it is."""
+        found = self.certificate_object
+        return found.attributes.get(CKA.VALUE) if found else None
 
     @property
     def label(self) -> str:
@@ -173,14 +175,13 @@ def _add_certificate(pairs: dict[str, Pair], raw: RawObject, note: Callable[[str
     if raw.number(CKA.CERTIFICATE_TYPE) not in (_CERTIFICATE_X509, -1):
         return
     try:
-        der = raw.attributes.get(CKA.VALUE, b"")
-        certificate = read_certificate(der)
+        certificate = read_certificate(raw.attributes.get(CKA.VALUE, b""))
     except Unreadable as error:
         note(f"certificate {raw.label!r} (id {raw.id.hex()}) left out: {error}")
         return
     pair = _pair(pairs, certificate.public)
     if pair.certificate is None:
-        pair.certificate, pair.der = certificate, der
+        pair.certificate, pair.certificate_object = certificate, raw
         pair.foreign = certificate.authority or raw.number(CKA.CERTIFICATE_CATEGORY) in _FOREIGN
     pair.ids.add(raw.id)
 
@@ -204,20 +205,17 @@ def _pair(pairs: dict[str, Pair], public: PublicKey) -> Pair:
 
 
 def _by_id(pairs: Iterable[Pair], raw: RawObject) -> Pair | None:
-    """The pair that this private key, which does not tell its public key, belongs to."""
-    if not raw.id:
-        return None
-    rsa = raw.key_type == CKK.RSA
-    return next(
-        (
-            pair
-            for pair in pairs
-            if raw.id in pair.ids
-            and pair.private_object is None
-            and isinstance(pair.public, RSAPublicKey) == rsa
-        ),
-        None,
-    )
+    """The pair that this private key, which does not tell its whole public key, belongs to: that
+    of its modulus, or else of its CKA_ID."""
+    free = [pair for pair in pairs if pair.private_object is None and _fits(pair.public, raw)]
+    modulus = int.from_bytes(raw.attributes.get(CKA.MODULUS, b""))
+    if modulus:
+        return next((p for p in free if getattr(p.public, "n", 0) == modulus), None)
+    return next((pair for pair in free if raw.id and raw.id in pair.ids), None)
+
+
+def _fits(public: PublicKey, raw: RawObject) -> bool:
+    return isinstance(public, RSAPublicKey) == (raw.key_type == CKK.RSA)
 
 
 def _is_ours(pair: Pair, all_visible: bool) -> bool:
@@ -230,13 +228,21 @@ def _is_ours(pair: Pair, all_visible: bool) -> bool:
 
 def _public_key(raw: RawObject) -> PublicKey:
     """From the object's own attributes, which a private key may have or not."""
+    info = raw.attributes.get(CKA.PUBLIC_KEY_INFO)
+    try:
+        return _from_numbers(raw)
+    except Unreadable:
+        if not info:
+            raise
+    return read_info(info)
+
+
+def _from_numbers(raw: RawObject) -> PublicKey:
     values = raw.attributes
     if raw.key_type == CKK.RSA and values.get(CKA.PUBLIC_EXPONENT):
         return read_rsa(values.get(CKA.MODULUS, b""), values[CKA.PUBLIC_EXPONENT])
     if raw.key_type in (CKK.EC, CKK.EC_EDWARDS, CKK.EC_MONTGOMERY) and values.get(CKA.EC_POINT):
         return read_ec(values.get(CKA.EC_PARAMS, b""), values[CKA.EC_POINT])
-    if values.get(CKA.PUBLIC_KEY_INFO):
-        return read_info(values[CKA.PUBLIC_KEY_INFO])
     raise Unreadable(f"key type 0x{raw.key_type:X} without a public key")
 
 
@@ -252,7 +258,8 @@ def _possible(public: PublicKey) -> Use:
 
 def _flags(raw: RawObject) -> Use:
     use = Use(0)
-    for attribute, meaning in _ATTRIBUTE_USE[raw.kind].items():
+    table = _RSA_FLAGS if raw.key_type == CKK.RSA else _EC_FLAGS
+    for attribute, meaning in table[raw.kind].items():
         if raw.has(attribute):
             use |= meaning
     return use

@@ -12,10 +12,14 @@ import threading
 import time
 from contextlib import suppress
 
-from backends.pkcs11.messages import Answer, Channel, ChannelError, Load, Request
+from backends.pkcs11.channel import Channel, ChannelError
+from backends.pkcs11.messages import Answer, Load, Request
 
 #: Seconds that the kernel gets to buffer a short message, or to end a process that was killed.
 _GRACE = 1.0
+
+#: Tells p11-kit-client whom to ask.
+_REMOTE = "P11_KIT_SERVER_ADDRESS"
 
 
 class WorkerFailed(Exception):
@@ -28,7 +32,7 @@ class WorkerProcess:
     Its answer to that is the first thing that :meth:`receive` returns.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, remote: str = "") -> None:
         self._socket, theirs = socket.socketpair()
         lifeline, self._lifeline = os.pipe()
         try:
@@ -41,6 +45,7 @@ class WorkerProcess:
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), lifeline),
                 process_group=0,
+                env={**os.environ, _REMOTE: remote} if remote else None,
             )
         except BaseException:
             self._close()

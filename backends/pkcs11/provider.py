@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from backends.pkcs11.client import Client
 from backends.pkcs11.config import ModuleConfig
 from backends.pkcs11.messages import ListTokens, TokenRecord, Tokens
+from backends.pkcs11.pool import Pool
 from backends.pkcs11.token import PKCS11Token, place_name
 from backends.token import Place
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class PKCS11Provider:
-    """The tokens of one module, which runs in a worker process of its own.
+    """The tokens of one module, which runs in worker processes of its own.
 
     Nothing is started before the first call.  Any thread may call; the module is asked one thing
     at a time, and each within the limits of the configuration.  A module that crashes or hangs
@@ -25,16 +25,20 @@ class PKCS11Provider:
     """
 
     def __init__(self, module: ModuleConfig, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client = Client(module, clock)
+        self._pool = Pool(module, clock)
 
     @property
     def name(self) -> str:
-        return self._client.config.name
+        return self._pool.config.name
+
+    @property
+    def config(self) -> ModuleConfig:
+        return self._pool.config
 
     def prestart(self) -> None:
-        """Start the worker in the background, so that it has loaded the module, or nearly so,
+        """Start the workers in the background, so that they have loaded the module, or nearly so,
         when the first question comes.  Waits for nothing and never raises."""
-        self._client.prestart()
+        self._pool.prestart()
 
     def present(self) -> Sequence[Place]:
         return [self._place(record) for record in self._records()]
@@ -43,14 +47,14 @@ class PKCS11Provider:
         """The token at that place; None if it is not there any more."""
         for record in self._records():
             if self._place(record) == place:
-                return PKCS11Token(self._client, record)
+                return PKCS11Token(self._pool, record)
         return None
 
     def close(self) -> None:
-        self._client.close()
+        self._pool.close()
 
     def _records(self) -> list[TokenRecord]:
-        answer = self._client.ask(ListTokens(), Tokens)
+        answer = self._pool.ask(ListTokens(), Tokens)
         for note in answer.notes:
             _log.info("module %s: %s", self.name, note)
         return answer.tokens

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from asn1crypto import core, keys, x509
 
-from backends.curves import BY_NAME, BY_OID, Curve, Form
+from backends.curves import BY_NAME, BY_OID, Curve
+from backends.domain import DOMAINS
+from backends.pkcs11.points import Unreadable, read_point
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 
 #: Names of the curves of RFC 8032 and RFC 7748 that CKA_EC_PARAMS holds as a PrintableString
@@ -31,10 +33,6 @@ _USAGE = {
     "data_encipherment": Use.DECRYPT,
     "key_agreement": Use.DECRYPT,
 }
-
-
-class Unreadable(Exception):
-    """The object cannot be understood; the text says why, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +57,10 @@ def read_rsa(modulus: bytes, exponent: bytes) -> RSAPublicKey:
 
 
 def read_ec(params: bytes, point: bytes) -> ECPublicKey:
-    """From CKA_EC_PARAMS (DER of an OID or a PrintableString) and CKA_EC_POINT (the point as it
-    is, or wrapped in an OCTET STRING or BIT STRING)."""
+    """From CKA_EC_PARAMS (DER of an OID, of a PrintableString or of the parameters themselves) and
+    CKA_EC_POINT."""
     curve = _curve(params)
-    return ECPublicKey(curve, _unwrap(curve, point))
-
-
-def is_wrapped(curve: Curve, point: bytes) -> bool:
-    """Whether this CKA_EC_POINT has the OCTET STRING around the point."""
-    return len(point) != curve.point_size
+    return ECPublicKey(curve, read_point(curve, point))
 
 
 def read_info(der: bytes) -> PublicKey:
@@ -104,23 +97,27 @@ def _curve(params: bytes) -> Curve:
         value = core.load(params, strict=True)
         if isinstance(value, core.ObjectIdentifier):
             return BY_OID[value.dotted]
+        if isinstance(value, core.Sequence):
+            return _by_parameters(keys.SpecifiedECDomain.load(params, strict=True))
         return _CURVE_NAMES[str(value.native).lower()]
     except Exception as error:
         raise Unreadable("curve not known") from error
 
 
-def _unwrap(curve: Curve, point: bytes) -> bytes:
-    if is_wrapped(curve, point):
-        try:
-            value = core.load(point, strict=True)
-            if isinstance(value, core.BitString):
-                value = value.cast(core.OctetBitString)
-            point = bytes(value)
-        except Exception as error:
-            raise Unreadable("point not understood") from error
-    if len(point) != curve.point_size or (curve.form is Form.WEIERSTRASS and point[0] != 4):
-        raise Unreadable("point of an unknown form")
-    return point
+def _by_parameters(given: keys.SpecifiedECDomain) -> Curve:
+    """A curve that is spelled out, if it is one of those with names, base point included."""
+    field, curve = given["field_id"], given["curve"]
+    numbers = [field["parameters"].native, *(_number(curve[name]) for name in "ab")]
+    numbers.append(given["order"].native)
+    for known, domain in DOMAINS.items():
+        theirs = [int.from_bytes(n) for n in (domain.p, domain.a, domain.b, domain.n)]
+        if numbers == theirs and read_point(known, bytes(given["base"])) == domain.g:
+            return known
+    raise Unreadable("curve not known")
+
+
+def _number(element: core.OctetString) -> int:
+    return int.from_bytes(bytes(element))
 
 
 def _from_info(info: keys.PublicKeyInfo) -> PublicKey:
@@ -134,7 +131,7 @@ def _from_info(info: keys.PublicKeyInfo) -> PublicKey:
         return read_ec(info["algorithm"]["parameters"].chosen.dump(), bytes(info["public_key"]))
     if oid not in BY_OID:
         raise Unreadable(f"key algorithm {oid} not known")
-    return ECPublicKey(BY_OID[oid], _unwrap(BY_OID[oid], bytes(info["public_key"])))
+    return ECPublicKey(BY_OID[oid], read_point(BY_OID[oid], bytes(info["public_key"])))
 
 
 def _common_name(certificate: x509.Certificate) -> str:

@@ -5,44 +5,49 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
-from backends.curves import BY_OID
-from backends.errors import Broken, NotFound, NotSupported, PinBlocked, TokenError
+from backends.errors import (
+    Broken,
+    NotSupported,
+    TokenError,
+)
 from backends.pkcs11 import messages
 from backends.pkcs11.cka import CKF
-from backends.pkcs11.client import Client
 from backends.pkcs11.identity import MANUFACTURER, VERSION, display_serial, token_serial
-from backends.pkcs11.mechanisms import check_ciphertext, check_tbs
+from backends.pkcs11.inputs import check_ciphertext, check_tbs
+from backends.pkcs11.pinkeeper import pin_request
+from backends.pkcs11.pool import Pool
+from backends.pkcs11.records import public_from
+from backends.pkcs11.writing import WritablePart
 from backends.token import (
     Algorithm,
     Attribute,
     Capabilities,
-    ECPublicKey,
     Key,
-    PinRef,
     PinRequest,
-    PublicKey,
-    RSAPublicKey,
     TokenInfo,
     Use,
 )
 
 _log = logging.getLogger(__name__)
 
-#: PIN lengths in bytes that are believed; GnuPG's own limit is below the upper one.
-_MAX_PIN = 255
+#: Bytes; EXTCAP has no room for more.
+_MAX_CERTIFICATE = 0x7FFF
 
 
-class PKCS11Token:
-    """One token of one module, found again by its id whatever becomes of worker and slot.
+class PKCS11Token(WritablePart):
+    """One token of one module.
 
-    The user's login is kept by the module in the worker: it ends with the worker.
+    The user's login is kept by the module in the workers: it ends with them.
     """
 
-    def __init__(self, client: Client, record: messages.TokenRecord) -> None:
-        self._client = client
-        self._token = record.token
-        self._keys: list[messages.KeyRecord] | None = None
-        self.info = _info(client.config.name, record)
+    def __init__(self, pool: Pool, record: messages.TokenRecord) -> None:
+        super().__init__(pool, record)
+        self.info = _info(pool.config.name, record)
+
+    @property
+    def parallel(self) -> int:
+        """How many operations of keys may be under way at the same time."""
+        return 1 if self._has_pad else self._pool.width
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -54,14 +59,6 @@ class PKCS11Token:
         else's and with those that have no public object.
         """
         return [key for record in self._records() if (key := _key(record)) is not None]
-
-    def _records(self) -> list[messages.KeyRecord]:
-        if self._keys is None:
-            answer = self._client.ask(messages.ListKeys(self._token), messages.Keys)
-            for note in answer.notes:
-                _log.info("%s: %s", self.info.place, note)
-            self._keys = answer.keys
-        return self._keys
 
     def algorithms(self) -> Sequence[Algorithm | None]:
         return ()
@@ -76,66 +73,21 @@ class PKCS11Token:
     def certificate(self, ref: str) -> bytes | None:
         if not self._record(ref).certificate:
             return None
-        return self._client.ask(messages.GetCertificate(self._token, ref), messages.Value).value
+        return self._pool.ask(messages.GetCertificate(self._token, ref), messages.Value).value
 
-    def _record(self, ref: str) -> messages.KeyRecord:
-        for record in self._records():
-            if record.ref == ref:
-                return record
-        raise NotFound(f"no key {ref} on this token")
-
-    # -- PINs ----------------------------------------------------------------------------------
+    # -- operations ----------------------------------------------------------------------------
 
     def pin_for(self, key: Key) -> PinRequest | None:
         """None if the token wants no login or has had it, unless the key wants its PIN each time.
+        Of a login that is known of, the token is not asked again.
 
         A key that does gets one question even if the login is missing too: the same PIN is then
         given for both, first for the login, and again for the key only if it was right.
         """
-        status = self._status()
         always = self._record(key.ref).always
-        if not always and (status.logged_in or not status.flags & CKF.LOGIN_REQUIRED):
+        if not always and self._finds_login():
             return None
-        return self._request(status, key.label if always else "")
-
-    def pin_named(self, ref: PinRef) -> PinRequest:
-        _check_user(ref)
-        return self._request(self._status())
-
-    def verify_pin(self, ref: PinRef, pin: bytearray | None) -> None:
-        """Log in with that PIN.  A login that was there before is given up first, so that it is
-        this PIN which is verified."""
-        _check_user(ref)
-        self._keys = None
-        self._client.ask(messages.LogIn(self._token, pin), messages.Done)
-
-    def is_verified(self, ref: PinRef) -> bool:
-        """Whether the user is logged in, or the token wants no login."""
-        if ref is not PinRef.USER or not self._client.running:
-            return False
-        try:
-            status = self._status()
-        except TokenError:
-            return False
-        return status.logged_in or not status.flags & CKF.LOGIN_REQUIRED
-
-    def _status(self) -> messages.TokenRecord:
-        return self._client.ask(messages.GetStatus(self._token), messages.TokenRecord)
-
-    def _request(self, status: messages.TokenRecord, key_label: str = "") -> PinRequest:
-        if status.flags & CKF.USER_PIN_LOCKED:
-            raise PinBlocked("the PIN of the token is blocked")
-        known = 0 < status.max_pin <= _MAX_PIN and 0 <= status.min_pin <= status.max_pin
-        return PinRequest(
-            PinRef.USER,
-            label=f"{status.label} / {key_label}" if key_label else status.label,
-            tries_left=_tries_left(status.flags),
-            min_length=status.min_pin if known else 0,
-            max_length=status.max_pin if known else _MAX_PIN,
-            pinpad=bool(status.flags & CKF.PROTECTED_AUTHENTICATION_PATH),
-        )
-
-    # -- operations ----------------------------------------------------------------------------
+        return pin_request(self._status(), key_label=key.label if always else "")
 
     def sign(self, key: Key, tbs: bytes, pin: bytearray | None) -> bytes:
         check_tbs(key.public, tbs)
@@ -146,9 +98,13 @@ class PKCS11Token:
         return self._operate(messages.Decrypt(self._token, key.ref, ciphertext, pin))
 
     def _operate(self, request: messages.Sign | messages.Decrypt) -> bytes:
-        if request.pin is not None:
-            self._keys = None  # More may be seen after the login.
-        return self._bytes(request)
+        known = self._knows_login
+        try:
+            with self._doubting():
+                return _some(self._pool.use(request))
+        finally:
+            if not known:
+                self._keys = None  # More may be seen after the login.
 
     def settle(self) -> None:
         """Nothing is ever put off."""
@@ -163,16 +119,11 @@ class PKCS11Token:
         return b"".join(self._bytes(messages.Random(self._token, piece)) for piece in pieces)
 
     def _bytes(self, request: messages.Request) -> bytes:
-        value = self._client.ask(request, messages.Value).value
-        if value is None:
-            raise Broken("the worker gave no value")
-        return value
+        return _some(self._pool.ask(request, messages.Value).value)
 
     def reset(self) -> None:
         """Log out, and close the session."""
-        self._keys = None
-        if self._client.running:
-            self._client.ask(messages.LogOut(self._token), messages.Done)
+        self._log_out()
 
     def close(self) -> None:
         try:
@@ -181,16 +132,10 @@ class PKCS11Token:
             _log.info("%s: %s", self.info.place, error)
 
 
-def _check_user(ref: PinRef) -> None:
-    if ref is not PinRef.USER:
-        raise NotSupported(f"the token has no PIN {ref.value}")
-
-
-def _tries_left(flags: int) -> int | None:
-    """PKCS#11 knows no number, only "the last one" and "some are gone"; that is told as two."""
-    if flags & CKF.USER_PIN_FINAL_TRY:
-        return 1
-    return 2 if flags & CKF.USER_PIN_COUNT_LOW else None
+def _some(value: bytes | None) -> bytes:
+    if value is None:
+        raise Broken("the worker gave no value")
+    return value
 
 
 def _info(module: str, record: messages.TokenRecord) -> TokenInfo:
@@ -202,7 +147,16 @@ def _info(module: str, record: messages.TokenRecord) -> TokenInfo:
         display_serial=display_serial(record.token),
         version=VERSION,
         manufacturer=MANUFACTURER,
-        capabilities=Capabilities(get_challenge=bool(record.flags & CKF.RNG)),
+        capabilities=_capabilities(record.flags),
+        uri=record.uri,
+    )
+
+
+def _capabilities(flags: int) -> Capabilities:
+    if flags & CKF.WRITE_PROTECTED:
+        return Capabilities(get_challenge=bool(flags & CKF.RNG))
+    return Capabilities(
+        get_challenge=bool(flags & CKF.RNG), key_import=True, max_certificate=_MAX_CERTIFICATE
     )
 
 
@@ -212,7 +166,7 @@ def place_name(module: str, record: messages.TokenRecord) -> str:
 
 
 def _key(record: messages.KeyRecord) -> Key | None:
-    public = _public(record.public)
+    public = public_from(record.public)
     if public is None:
         return None
     return Key(
@@ -222,11 +176,5 @@ def _key(record: messages.KeyRecord) -> Key | None:
         label=record.label,
         certificate=record.certificate,
         created=record.created,
+        uri=record.uri,
     )
-
-
-def _public(record: messages.RSARecord | messages.ECRecord) -> PublicKey | None:
-    if isinstance(record, messages.RSARecord):
-        return RSAPublicKey(int.from_bytes(record.n), int.from_bytes(record.e))
-    curve = BY_OID.get(record.oid)
-    return ECPublicKey(curve, record.point) if curve else None

@@ -11,8 +11,9 @@ import socket
 import sys
 
 from backends.errors import Broken, TokenError
+from backends.pkcs11.channel import Channel, ChannelError
 from backends.pkcs11.confine import confine
-from backends.pkcs11.messages import Answer, Channel, ChannelError, Done, Failed, Load, Request
+from backends.pkcs11.messages import Answer, Done, Failed, Load, Request
 
 _log = logging.getLogger(__name__)
 

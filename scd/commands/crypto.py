@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from assuan.errors import AssuanError, Code
 from assuan.options import Options
 from assuan.server import Handler
+from backends.errors import PinNeeded
 from backends.token import Key, Use
 from scd import digest
 from scd.card import Card
@@ -102,8 +104,14 @@ async def _use(
 ) -> bytes:
     """Run an operation of the card's token, with the PIN and the touch that it wants.
 
-    The card's lane is held from the question to the answer.
+    The card's lane is held from the question to the answer.  What needs no PIN is tried at first
+    where several clients may be at work on one token.
     """
+    if card.lane.width > 1:
+        with suppress(PinNeeded):
+            async with card.lane.shared():
+                if await card.call(card.token.pin_for, key.key) is None:
+                    return await card.call(operation, key.key, data, None)
     async with card.lane:
         return await with_pin(
             session.conversation,

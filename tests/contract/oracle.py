@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import (
     x448,
     x25519,
 )
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from backends.curves import (
     BRAINPOOL_P256,
@@ -30,7 +32,6 @@ from backends.curves import (
     SECP256K1,
     X448,
     Curve,
-    Form,
 )
 from backends.token import ECPublicKey, Key, PublicKey, RSAPublicKey
 
@@ -48,11 +49,17 @@ _WEIERSTRASS: dict[Curve, ec.EllipticCurve] = {
 }
 
 
+_EDWARDS: dict[Curve, Callable[[bytes], ed25519.Ed25519PublicKey | ed448.Ed448PublicKey]] = {
+    ED25519: ed25519.Ed25519PublicKey.from_public_bytes,
+    ED448: ed448.Ed448PublicKey.from_public_bytes,
+}
+
+
 def to_be_signed(public: PublicKey, message: bytes) -> bytes:
     """``tbs`` of the contract for SHA-256 of the message; the message itself for EdDSA."""
     if isinstance(public, RSAPublicKey):
         return SHA256_PREFIX + hashlib.sha256(message).digest()
-    return message if public.curve.form is Form.EDWARDS else hashlib.sha256(message).digest()
+    return message if public.curve in _EDWARDS else hashlib.sha256(message).digest()
 
 
 def check_signature(public: PublicKey, message: bytes, signature: bytes) -> None:
@@ -60,10 +67,8 @@ def check_signature(public: PublicKey, message: bytes, signature: bytes) -> None
     if isinstance(public, RSAPublicKey):
         assert len(signature) == public.size
         _rsa(public).verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
-    elif public.curve is ED25519:
-        ed25519.Ed25519PublicKey.from_public_bytes(public.point).verify(signature, message)
-    elif public.curve is ED448:
-        ed448.Ed448PublicKey.from_public_bytes(public.point).verify(signature, message)
+    elif public.curve in _EDWARDS:
+        _EDWARDS[public.curve](public.point).verify(signature, message)
     else:
         size = public.curve.size
         assert len(signature) == 2 * size
@@ -99,6 +104,13 @@ def riddle(key: Key) -> Riddle:
         serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     )
     return Riddle(point, private.exchange(ec.ECDH(), _ec(public)))
+
+
+def native(public: PublicKey) -> CertificatePublicKeyTypes:
+    """The same public key for pyca/cryptography."""
+    if isinstance(public, RSAPublicKey):
+        return _rsa(public)
+    return _EDWARDS[public.curve](public.point) if public.curve in _EDWARDS else _ec(public)
 
 
 def _rsa(public: RSAPublicKey) -> rsa.RSAPublicKey:

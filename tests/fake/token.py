@@ -40,6 +40,8 @@ class FakeToken:
         self._decrypter = ec.generate_private_key(ec.SECP256R1())
         self.pins = FakePins({PinRef.USER: PIN, PinRef.SO: SO_PIN})
         self._closed = False
+        #: Whether the second key is seen after the login only.
+        self.hides = False
         self.before: Callable[[], None] = lambda: None
         self.info = TokenInfo(
             serial=f"D2760001240103 04FF00 {number:08X} 0000".replace(" ", ""),
@@ -59,10 +61,11 @@ class FakeToken:
     def keys(self, *, thorough: bool = False) -> Sequence[Key]:
         signer = self._signer.public_key().public_bytes(*_RAW)
         decrypter = self._decrypter.public_key().public_bytes(*_POINT)
-        return (
+        keys = (
             Key("P11.5167", Use.SIGN | Use.AUTHENTICATE, ECPublicKey(ED25519, signer)),
             Key("P11.DEC0", Use.DECRYPT, ECPublicKey(NIST_P256, decrypter)),
         )
+        return keys[:1] if self.hides and not self.pins.verified else keys
 
     def algorithms(self) -> Sequence[Algorithm | None]:
         return ()

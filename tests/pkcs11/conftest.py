@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ PIN = b"123456"
 def store(tmp_path_factory: pytest.TempPathFactory) -> SoftHSM:
     """A SoftHSM with the tokens that fill.py describes."""
     store = SoftHSM(tmp_path_factory.mktemp("softhsm"))
-    for label in ("everyday", "odd"):
+    for label in ("everyday", "odd", "kinds"):
         store.init_token(label, PIN.decode())
     fill = [sys.executable, "-m", "tests.pkcs11.fill", SOFTHSM, PIN.decode()]
     run(fill, env={**os.environ, **store.env})
@@ -56,7 +57,7 @@ def make(clock: Clock) -> Iterator[Make]:
     """Makes providers, and closes them at the end."""
     made: list[PKCS11Provider] = []
 
-    def make(name: str, path: object, **limits: float) -> PKCS11Provider:
+    def make(name: str, path: object, **limits: Any) -> PKCS11Provider:
         made.append(PKCS11Provider(ModuleConfig(name, str(path), **limits), clock))
         return made[-1]
 
@@ -85,6 +86,12 @@ def everyday(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
 @pytest.fixture
 def odd(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
     yield (token := token_named(softhsm, "odd"))
+    token.close()
+
+
+@pytest.fixture
+def kinds(softhsm: PKCS11Provider) -> Iterator[PKCS11Token]:
+    yield (token := token_named(softhsm, "kinds"))
     token.close()
 
 

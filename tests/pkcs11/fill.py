@@ -1,6 +1,7 @@
 """Puts keys and odd objects on SoftHSM tokens, by python-pkcs11, in a process of its own.
 
-Run as ``python -m tests.pkcs11.fill MODULE PIN``; the tokens "everyday" and "odd" must be there.
+Run as ``python -m tests.pkcs11.fill MODULE PIN``; the tokens "everyday", "odd" and "kinds" must be
+there.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ def main() -> None:
         everyday(session)
     with library.get_token(token_label="odd").open(rw=True, user_pin=sys.argv[2]) as session:
         odd(session)
+    with library.get_token(token_label="kinds").open(rw=True, user_pin=sys.argv[2]) as session:
+        kinds(session)
 
 
 def everyday(session: Any) -> None:
@@ -74,9 +77,41 @@ def odd(session: Any) -> None:
     )
 
 
-def rsa(session: Any, number: int, label: Any, capabilities: Any) -> Any:
+#: Curves that are named by the DER of their parameters: label, DER, what the key is for.
+KINDS = (
+    ("ed25519 by oid", b"\x06\x03\x2b\x65\x70", SIGN),
+    ("ed448 by oid", b"\x06\x03\x2b\x65\x71", SIGN),
+    ("ed448 by name", b"\x13\x0aedwards448", SIGN),
+    ("x25519 by name", b"\x13\x0acurve25519", MechanismFlag.DERIVE),
+    ("x448 by oid", b"\x06\x03\x2b\x65\x6f", MechanismFlag.DERIVE),
+)
+
+
+def kinds(session: Any) -> None:
+    """A key of each kind that is not on the other tokens."""
+    names = ("brainpoolp256r1", "brainpoolp384r1", "brainpoolp512r1", "secp256k1")
+    for number, name in enumerate(names, 1):
+        curve(session, number, name, name, AGREE)
+    for number, (label, params, capabilities) in enumerate(KINDS, 11):
+        edwards(session, number, label, params, capabilities)
+    for number, bits in enumerate((1024, 3072, 4096), 21):
+        rsa(session, number, f"rsa{bits}", CRYPT, bits)
+    always = {Attribute.ALWAYS_AUTHENTICATE: True}
+    curve(session, 31, "careful curve", "secp384r1", AGREE, always)
+    rsa(session, 32, "careful rsa", CRYPT, private=always)
+
+
+def rsa(
+    session: Any, number: int, label: Any, capabilities: Any, bits: int = 2048, private: Any = None
+) -> Any:
     return session.generate_keypair(
-        KeyType.RSA, 2048, id=bytes([number]), label=label, store=True, capabilities=capabilities
+        KeyType.RSA,
+        bits,
+        id=bytes([number]),
+        label=label,
+        store=True,
+        capabilities=capabilities,
+        private_template=private,
     )
 
 

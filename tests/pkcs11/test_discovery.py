@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.pkcs11.config import ModuleConfig
-from backends.pkcs11.discovery import Places, registered_modules
+from backends.pkcs11.discovery import Places, chosen_modules, registered_modules
 
 
 @pytest.fixture
@@ -49,6 +49,43 @@ def test_files_comments_and_paths(places: Places, tmp_path: Path) -> None:
         ModuleConfig("b", str(relative)),
         ModuleConfig("c", "elsewhere.so"),
     ]
+
+
+def test_remote_modules_are_reached_through_p11_kits_client(places: Places, tmp_path: Path) -> None:
+    client = tmp_path / "modules" / "p11-kit-client.so"
+    client.touch()
+    address = "|ssh host p11-kit remote /opt/far.so"
+    (places.packages / "far.module").write_text(f"remote: {address}\n")
+    (places.packages / "near.module").write_text("module: near.so\nremote: unix:path=/run/x\n")
+    assert registered_modules(places) == [
+        ModuleConfig("far", str(client), remote=address),
+        ModuleConfig("near", str(client), remote="unix:path=/run/x"),
+    ]
+
+
+MODULES = [
+    ModuleConfig(name, path)
+    for name, path in (("opensc", "/opt/opensc-pkcs11.so"), ("hsm", "/opt/libhsm.so"), ("x", "x"))
+]
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "expected"),
+    [
+        ([], [], ["opensc", "hsm", "x"]),
+        (["hsm", "x"], [], ["hsm", "x"]),
+        (["*"], ["open*"], ["hsm", "x"]),
+        ([], ["pkcs11:?module-name=hsm"], ["opensc", "x"]),
+        (["pkcs11:?module-path=/opt/libhsm.so", "opensc"], [], ["opensc", "hsm"]),
+        (["pkcs11:?module-path=/opt/libhsm.so&module-name=other"], [], []),
+        (["pkcs11:token=any"], [], []),
+        (["none"], [], []),
+    ],
+)
+def test_modules_are_chosen_by_name_pattern_or_uri(
+    allow: list[str], deny: list[str], expected: list[str]
+) -> None:
+    assert [module.name for module in chosen_modules(MODULES, allow, deny)] == expected
 
 
 def test_priority_comes_before_the_name(places: Places) -> None:
@@ -97,8 +134,6 @@ def test_the_users_files_count_only_if_the_system_says_so(
         ("module: p11-kit-client.so.0", "no keys"),
         ("module: /usr/lib/gnupg/scute.so", "no keys"),
         ("module: other.so\ntrust-policy: yes", "no keys"),
-        ("module: other.so\nremote: |ssh host p11-kit remote other.so", "remote"),
-        ("remote: |ssh host p11-kit remote other.so", "remote"),
         ("module: other.so\ndisable-in: firefox, anyscd", "disable-in"),
         ("module: other.so\nenable-in: firefox seahorse", "enable-in"),
         ("", "names no file"),

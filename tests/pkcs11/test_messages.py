@@ -14,19 +14,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.pkcs11 import messages
+from backends.pkcs11.channel import MAX_FRAME, Channel, ChannelError, wipe
 from backends.pkcs11.messages import (
     Answer,
-    Channel,
-    ChannelError,
+    ChangePin,
+    Check,
+    CheckSOPin,
     Decrypt,
+    ECKind,
+    ECRecord,
     Failed,
+    Generate,
+    Import,
     KeyRecord,
     Keys,
     LogIn,
+    Made,
     Random,
     Request,
+    ResetPin,
+    RSAKind,
     RSARecord,
     Sign,
+    StoreCertificate,
     TokenRecord,
     Tokens,
     Value,
@@ -36,14 +46,36 @@ TOKEN, REF = "ab" * 32, "P11.0123456789ABCDEF"
 SECRET = b"correct horse battery staple"
 
 _pins = st.none() | st.binary(max_size=90).map(bytearray)
+_public = st.builds(RSARecord, st.binary(), st.binary()) | st.builds(
+    ECRecord, st.text(), st.binary()
+)
+_kinds = st.builds(RSAKind, st.integers(512, 16384)) | st.builds(ECKind, st.text())
+CHANGES = st.one_of(
+    st.builds(
+        Generate,
+        *(st.just(TOKEN), st.lists(_kinds, min_size=1), st.integers(0, 15), st.text(), _pins),
+    ),
+    st.builds(
+        Import,
+        *(st.just(TOKEN), _public, st.lists(st.binary().map(bytearray), max_size=3)),
+        *(st.integers(0, 15), st.text(), _pins),
+    ),
+    st.builds(StoreCertificate, st.just(TOKEN), st.just(REF), st.binary(), _pins),
+)
 REQUESTS = st.one_of(
     st.builds(Sign, st.just(TOKEN), st.just(REF), st.binary(), _pins),
     st.builds(Decrypt, st.just(TOKEN), st.just(REF), st.binary(), _pins),
     st.builds(LogIn, st.just(TOKEN), _pins),
+    st.builds(ChangePin, st.just(TOKEN), st.booleans(), _pins, _pins),
+    st.builds(ResetPin, st.just(TOKEN), _pins, st.binary(max_size=90).map(bytearray)),
+    st.builds(CheckSOPin, st.just(TOKEN), _pins),
+    CHANGES,
+    st.builds(Check, CHANGES),
     st.builds(Random, st.just(TOKEN), st.integers(1, messages.MAX_RANDOM)),
 )
 _numbers = st.integers(0, 2**63 - 1)
 ANSWERS = st.one_of(
+    st.builds(Made, _public),
     st.builds(Value, st.none() | st.binary()),
     st.builds(Failed, st.text(), st.text()),
     st.builds(
@@ -52,7 +84,7 @@ ANSWERS = st.one_of(
             st.builds(
                 TokenRecord,
                 *(st.just(TOKEN), _numbers, st.text(), _numbers, _numbers, _numbers),
-                st.booleans(),
+                *(st.booleans(), st.text()),
             )
         ),
         st.lists(st.text()),
@@ -64,7 +96,7 @@ ANSWERS = st.one_of(
                 KeyRecord,
                 *(st.just(REF), st.builds(RSARecord, st.binary(), st.binary())),
                 *(st.integers(0, 15), st.text(), st.booleans(), st.none() | _numbers),
-                st.booleans(),
+                *(st.booleans(), st.text()),
             )
         ),
         st.lists(st.text()),
@@ -159,10 +191,10 @@ def test_requests_that_break_the_rules_are_refused(ends: Ends, fields: Any) -> N
 
 
 def test_frames_have_a_limit(ends: Ends) -> None:
-    too_much = bytes(messages.MAX_FRAME)
+    too_much = bytes(MAX_FRAME)
     with pytest.raises(ValueError, match="too big"):
         ends.daemon.send(Sign(TOKEN, REF, too_much, None))
-    ends.worker_socket.sendall((messages.MAX_FRAME + 1).to_bytes(4))
+    ends.worker_socket.sendall((MAX_FRAME + 1).to_bytes(4))
     with pytest.raises(ChannelError, match="too long"):
         ends.daemon.receive()
 
@@ -194,6 +226,9 @@ def test_no_message_shows_what_is_in_it() -> None:
         Decrypt(TOKEN, REF, SECRET, pin),
         LogIn(TOKEN, pin),
         Value(SECRET),
+        ChangePin(TOKEN, False, pin, pin),
+        ResetPin(TOKEN, pin, pin),
+        Check(Import(TOKEN, RSARecord(b"", b""), [pin], 1, "", pin)),
     ):
         for shown in (repr(message), str(message), f"{message}", repr([message])):
             assert SECRET.decode() not in shown
@@ -214,5 +249,5 @@ def test_the_pin_arrives_as_bytes_that_can_be_wiped(ends: Ends) -> None:
     received = ends.worker.receive()
     assert isinstance(received, LogIn)
     assert isinstance(received.pin, bytearray)
-    messages.wipe(received.pin)
+    wipe(received.pin)
     assert received.pin == bytes(len(SECRET))

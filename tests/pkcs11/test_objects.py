@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import replace
 
 import pkcs11.exceptions
 import pytest
+from asn1crypto import core, keys
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from hypothesis import given
@@ -14,11 +16,13 @@ from hypothesis import strategies as st
 
 from backends import errors
 from backends.curves import BY_NAME, CURVES, Curve
+from backends.domain import DOMAINS, Domain
 from backends.errors import BadInput, Broken, TokenError
-from backends.pkcs11 import failures, identity, mechanisms
+from backends.pkcs11 import failures, identity, inputs, mechanisms
 from backends.pkcs11.cka import CKA, CKK, CKM, CKO
 from backends.pkcs11.objects import Pair, RawObject, read_pairs
-from backends.pkcs11.publickey import Unreadable, read_certificate, read_ec, read_info
+from backends.pkcs11.points import Unreadable, read_point
+from backends.pkcs11.publickey import read_certificate, read_ec, read_info
 from backends.token import ECPublicKey, RSAPublicKey, Use
 
 P256, ED25519, CV25519 = BY_NAME["nistp256"], BY_NAME["ed25519"], BY_NAME["cv25519"]
@@ -78,7 +82,7 @@ def test_curves_have_several_names(params: bytes, curve: Curve) -> None:
     [
         (P256_OID, b""),
         (P256_OID, b"\x02" + bytes(64)),
-        (P256_OID, b"\x02" + bytes(32)),
+        (P256_OID, b"\x02" + bytes(31) + b"\x04"),  # No point has this X.
         (P256_OID, b"\x04\x41" + POINT + b"\0"),
         (b"", POINT),
         (b"\x05\x00", POINT),
@@ -90,6 +94,67 @@ def test_curves_have_several_names(params: bytes, curve: Curve) -> None:
 def test_what_is_not_a_point_of_a_known_curve(params: bytes, point: bytes) -> None:
     with pytest.raises(Unreadable):
         read_ec(params, point)
+
+
+WEIERSTRASS = {
+    "nistp256": ec.SECP256R1(),
+    "nistp384": ec.SECP384R1(),
+    "nistp521": ec.SECP521R1(),
+    "brainpoolP256r1": ec.BrainpoolP256R1(),
+    "brainpoolP384r1": ec.BrainpoolP384R1(),
+    "brainpoolP512r1": ec.BrainpoolP512R1(),
+    "secp256k1": ec.SECP256K1(),
+}
+
+
+@pytest.mark.parametrize("name", WEIERSTRASS)
+def test_compressed_points(name: str) -> None:
+    for scalar in range(3, 9):
+        public = ec.derive_private_key(scalar, WEIERSTRASS[name]).public_key()
+        x962, forms = serialization.Encoding.X962, serialization.PublicFormat
+        whole = public.public_bytes(x962, forms.UncompressedPoint)
+        compressed = public.public_bytes(x962, forms.CompressedPoint)
+        curve = BY_NAME[name.lower()]
+        assert read_point(curve, compressed) == whole
+        assert read_point(curve, bytes((4, len(compressed))) + compressed) == whole
+
+
+@pytest.mark.parametrize("name", WEIERSTRASS)
+def test_curves_that_are_spelled_out(name: str) -> None:
+    curve = BY_NAME[name.lower()]
+    params = explicit(DOMAINS[curve])
+    whole = DOMAINS[curve].g
+    assert read_ec(params, whole) == ECPublicKey(curve, whole)
+    odd = replace(DOMAINS[curve], n=bytes(curve.size - 1) + b"\x07")
+    with pytest.raises(Unreadable):
+        read_ec(explicit(odd), whole)
+
+
+def explicit(domain: Domain) -> bytes:
+    """ECParameters of X9.62 (RFC 3279 section 2.3.5)."""
+    size = len(domain.p)
+    element = [core.OctetString(n.rjust(size, b"\0")) for n in (domain.a, domain.b)]
+    return bytes(
+        keys.SpecifiedECDomain(
+            {
+                "version": 1,
+                "field_id": {
+                    "field_type": "prime_field",
+                    "parameters": core.Integer(int.from_bytes(domain.p)),
+                },
+                "curve": {"a": element[0], "b": element[1]},
+                "base": domain.g,
+                "order": int.from_bytes(domain.n),
+                "cofactor": 1,
+            }
+        ).dump()
+    )
+
+
+def test_points_of_montgomery_curves_may_have_the_prefix_of_openpgp() -> None:
+    point = bytes(range(32))
+    for written in (b"\x40" + point, b"\x04\x21\x40" + point, b"\x04\x20" + point, point):
+        assert read_point(CV25519, written) == point
 
 
 @given(garbage=st.binary(max_size=80), other=st.binary(max_size=80))
@@ -139,6 +204,23 @@ def test_private_ec_key_is_found_by_its_id() -> None:
         raw(CKO.PRIVATE_KEY, CKK.EC, ID=b"\1", DERIVE=b"\1"),
     )
     assert (pair.label, pair.use) == ("public", Use.DECRYPT)
+
+
+def test_private_key_is_found_by_its_modulus_alone() -> None:
+    (pair,) = pairs(
+        rsa_object(CKO.PUBLIC_KEY, ID=b"\1", LABEL=b"public"),
+        raw(CKO.PRIVATE_KEY, CKK.RSA, ID=b"\2", MODULUS=MODULUS, SIGN=b"\1"),
+    )
+    assert (pair.label, pair.use) == ("public", SIGN)
+    assert pairs(rsa_object(CKO.PUBLIC_KEY), raw(CKO.PRIVATE_KEY, MODULUS=b"\xc7" * 256)) == []
+
+
+def test_public_key_info_helps_where_the_numbers_do_not() -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    odd = {"EC_PARAMS": b"\x05\x00", "EC_POINT": b"?", "PUBLIC_KEY_INFO": _der(private)}
+    (pair,) = pairs(raw(CKO.PRIVATE_KEY, CKK.EC, SIGN=b"\1", **odd))
+    assert isinstance(pair.public, ECPublicKey)
+    assert _der(private).endswith(pair.public.point)
 
 
 def test_ids_alone_do_not_pair_keys_of_different_types() -> None:
@@ -219,32 +301,32 @@ def test_every_curve_has_its_mechanism_or_refuses() -> None:
         wanted = expected.get(curve.name, CKM.ECDSA)
         if wanted is None:
             with pytest.raises(errors.UseRefused):
-                mechanisms.sign_mechanism(key)
+                mechanisms.sign_plan(key, bytes(32), {})
         else:
-            assert mechanisms.sign_mechanism(key) is wanted
+            assert mechanisms.sign_plan(key, bytes(32), {}).mechanism is wanted
 
 
 def test_secrets_and_signatures_are_brought_to_size() -> None:
     key = ECPublicKey(P256, POINT)
-    assert mechanisms.shared_secret(key, b"\1" * 31) == b"\0" + b"\1" * 31
+    assert inputs.shared_secret(key, b"\1" * 31) == b"\0" + b"\1" * 31
     for wrong in (b"", b"\1" * 33):
         with pytest.raises(Broken):
-            mechanisms.shared_secret(key, wrong)
+            inputs.shared_secret(key, wrong)
     with pytest.raises(Broken):
-        mechanisms.shared_secret(ECPublicKey(CV25519, bytes(32)), b"\1" * 31)
+        inputs.shared_secret(ECPublicKey(CV25519, bytes(32)), b"\1" * 31)
     with pytest.raises(Broken):
-        mechanisms.check_signature(key, bytes(63))
+        inputs.check_signature(key, bytes(63))
     public = RSAPublicKey(int.from_bytes(MODULUS), 65537)
-    assert mechanisms.check_signature(public, b"\1" * 255) == b"\0" + b"\1" * 255
+    assert inputs.check_signature(public, b"\1" * 255) == b"\0" + b"\1" * 255
 
 
 def test_peers_points_are_wrapped_where_the_token_does_so() -> None:
     key = ECPublicKey(CV25519, bytes(32))
     peer = b"\7" * 32
-    assert mechanisms.derive_parameter(key, peer, wrapped=False) == peer
-    assert mechanisms.derive_parameter(key, peer, wrapped=True) == b"\x04\x20" + peer
+    assert inputs.peer_point(key, peer, wrapped=False) == peer
+    assert inputs.peer_point(key, peer, wrapped=True) == b"\x04\x20" + peer
     with pytest.raises(BadInput):
-        mechanisms.check_ciphertext(key, peer + b"\0")
+        inputs.check_ciphertext(key, peer + b"\0")
 
 
 # -- errors --------------------------------------------------------------------------------------

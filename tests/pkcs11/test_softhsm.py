@@ -27,6 +27,8 @@ from backends.errors import (
 from backends.pkcs11.provider import PKCS11Provider
 from backends.pkcs11.token import PKCS11Token
 from backends.token import ECPublicKey, Key, PinRef, PinRequest, RSAPublicKey, Use
+from tests.bed.softhsm import SoftHSM
+from tests.contract import oracle
 from tests.pkcs11.conftest import PIN, SOFTHSM, Make, key_named, labels, pin, refs, token_named
 
 #: DigestInfo of SHA-256 up to the hash (RFC 8017 section 9.2).
@@ -125,8 +127,25 @@ def test_token_names_and_serials_stay(
     assert again.info.place == "other: everyday"
     assert refs(again) == refs(everyday)
     serials = {softhsm.open(place).info.serial for place in softhsm.present()}  # type: ignore[union-attr]
-    assert len(serials) == 2  # The empty slot that SoftHSM always shows is not a token.
+    assert len(serials) == 3  # The empty slot that SoftHSM always shows is not a token.
     assert softhsm.present() == softhsm.present()
+
+
+def test_tokens_that_are_made_later_are_seen(
+    softhsm: PKCS11Provider, everyday: PKCS11Token, store: SoftHSM
+) -> None:
+    everyday.verify_pin(PinRef.USER, pin())
+    before = list(softhsm.present())
+    store.init_token("late", PIN.decode())
+    try:
+        assert softhsm.present() == before  # A login is not given up for it.
+        everyday.reset()
+        (new,) = set(softhsm.present()) - set(before)
+        assert new.name == "softhsm2: late"
+        assert len(everyday.sign(key_named(everyday, "p256"), DIGEST, pin())) == 64
+    finally:
+        everyday.reset()
+        store.delete_token("late")
 
 
 # -- operations ----------------------------------------------------------------------------------
@@ -187,6 +206,40 @@ def test_key_agreement_on_curve25519(everyday: PKCS11Token) -> None:
 def _curve(key: Key) -> Curve:
     assert isinstance(key.public, ECPublicKey)
     return key.public.curve
+
+
+def test_keys_of_every_kind(kinds: PKCS11Token) -> None:
+    kinds.verify_pin(PinRef.USER, pin())
+    keys = list(kinds.keys())
+    assert len(keys) == 14
+    for key in keys:
+        if key.use & Use.SIGN:
+            tbs = oracle.to_be_signed(key.public, MESSAGE)
+            oracle.check_signature(key.public, MESSAGE, kinds.sign(key, tbs, wanted(kinds, key)))
+        if key.use & Use.DECRYPT:
+            puzzle = oracle.riddle(key)
+            plain = kinds.decrypt(key, puzzle.ciphertext, wanted(kinds, key))
+            assert plain == puzzle.solution
+
+
+def wanted(token: PKCS11Token, key: Key) -> bytearray | None:
+    """The PIN, if it is asked for, as it is for these keys each time."""
+    asked = token.pin_for(key) is not None
+    assert asked is key.label.startswith("careful")
+    return pin() if asked else None
+
+
+@pytest.mark.parametrize("label", ["careful curve", "careful rsa"])
+def test_decryption_takes_the_pin_each_time_too(kinds: PKCS11Token, label: str) -> None:
+    kinds.verify_pin(PinRef.USER, pin())
+    key = key_named(kinds, label)
+    puzzle = oracle.riddle(key)
+    with pytest.raises(PinNeeded):
+        kinds.decrypt(key, puzzle.ciphertext, None)
+    if label == "careful rsa":  # SoftHSM does not look at the PIN of a key agreement.
+        with pytest.raises(BadPin):
+            kinds.decrypt(key, puzzle.ciphertext, bytearray(b"654321"))
+    assert kinds.decrypt(key, puzzle.ciphertext, pin()) == puzzle.solution
 
 
 def test_random(everyday: PKCS11Token) -> None:

@@ -26,15 +26,18 @@ from backends.errors import (
 )
 from backends.pkcs11.provider import PKCS11Provider
 from backends.pkcs11.token import PKCS11Token
-from backends.token import Key, PinRef
+from backends.token import Key, PinRef, Use
 from tests.pkcs11.conftest import Clock, Make, key_named, token_named
 from tests.pkcs11.stub import PIN, SIGNATURE, Orders
 from tests.pkcs11.test_process import ended, watched
 
 DATA = bytes(51)
+CKR_GENERAL_ERROR = 0x5
 CKR_DEVICE_ERROR = 0x30
 CKR_DEVICE_REMOVED = 0x32
 CKR_SESSION_HANDLE_INVALID = 0xB3
+CKR_TOKEN_NOT_RECOGNIZED = 0xE1
+CKR_USER_NOT_LOGGED_IN = 0x101
 CKR_USER_ALREADY_LOGGED_IN = 0x100
 CKF_PROTECTED_AUTHENTICATION_PATH = 0x100
 CKF_USER_PIN_COUNT_LOW = 0x10000
@@ -74,6 +77,18 @@ def test_the_stub_signs(stub: PKCS11Provider, orders: Orders) -> None:
     assert not token.info.capabilities.get_challenge
     with pytest.raises(NotSupported):
         token.random(8)
+
+
+def test_a_warm_signature_is_two_calls(stub: PKCS11Provider, orders: Orders) -> None:
+    token, key = opened(stub)
+    token.sign(key, DATA, stub_pin())
+    token.pin_for(key)  # Once after the login the keys are listed again.
+    token.sign(key, DATA, None)
+    before = orders.calls
+    for _ in range(3):
+        assert token.pin_for(key) is None
+        assert token.sign(key, DATA, None) == SIGNATURE
+    assert orders.calls[len(before) :] == ["sign init", "sign"] * 3
 
 
 def test_what_the_module_prints_does_not_reach_the_channel(
@@ -242,14 +257,82 @@ def test_a_module_that_cannot_give_several_attributes_at_once(
 def test_a_lost_session_is_built_anew(stub: PKCS11Provider, orders: Orders) -> None:
     token, key = opened(stub)
     token.sign(key, DATA, stub_pin())
-    orders.give(sign=CKR_SESSION_HANDLE_INVALID)
+    orders.give(sign=CKR_SESSION_HANDLE_INVALID, forget=1, once=1)
     with pytest.raises(PinNeeded):  # The new session is not logged in.
         token.sign(key, DATA, None)
-    with pytest.raises(PinNeeded, match="the session is not valid"):
-        token.sign(key, DATA, stub_pin())
-    assert orders.calls.count("login") == 2
     orders.give()
     assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+
+
+def test_a_pin_is_not_sent_again_by_itself(stub: PKCS11Provider, orders: Orders) -> None:
+    token, key = opened(stub)
+    orders.give(sign=CKR_SESSION_HANDLE_INVALID, forget=1)
+    with pytest.raises(PinNeeded, match="the session is not valid"):
+        token.sign(key, DATA, stub_pin())
+    assert orders.calls.count("login") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "text"),
+    [
+        (CKR_GENERAL_ERROR, Broken, "general error"),
+        (CKR_DEVICE_ERROR, Broken, "device error"),
+        (CKR_DEVICE_REMOVED, Removed, "the token was removed"),
+        (CKR_SESSION_HANDLE_INVALID, Broken, "the session is not valid"),
+        (CKR_TOKEN_NOT_RECOGNIZED, Removed, "the token is not recognized"),
+    ],
+)
+def test_after_a_failure_the_session_is_rebuilt_once(
+    stub: PKCS11Provider, orders: Orders, code: int, error: type[TokenError], text: str
+) -> None:
+    token, key = opened(stub)
+    token.sign(key, DATA, stub_pin())
+    orders.give(sign=code, once=1)
+    assert token.sign(key, DATA, None) == SIGNATURE  # The login outlives the session.
+    before = orders.calls
+    orders.give(sign=code)
+    with pytest.raises(error, match=text):
+        token.sign(key, DATA, None)
+    calls = orders.calls[len(before) :]
+    assert calls.count("sign") == 2
+    assert calls.count("open 2") == 1
+
+
+def test_a_module_that_fails_altogether_is_initialized_anew(
+    stub: PKCS11Provider, orders: Orders
+) -> None:
+    token, key = opened(stub)
+    token.sign(key, DATA, stub_pin())
+    orders.give(sign=CKR_DEVICE_ERROR, dead=1, once=1)
+    with pytest.raises(PinNeeded):
+        token.sign(key, DATA, None)
+    orders.give()
+    assert token.pin_for(key) is not None
+    assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+    assert orders.calls.count("init") == 2
+    assert len(orders.pids) == 1
+
+
+def test_a_login_that_fails_for_no_reason_is_an_error(stub: PKCS11Provider, orders: Orders) -> None:
+    token, key = opened(stub)
+    orders.give(login=CKR_GENERAL_ERROR)
+    with pytest.raises(Broken, match="general error"):
+        token.sign(key, DATA, stub_pin())
+    assert orders.calls.count("login") == 1
+
+
+def test_a_login_that_the_token_has_ended_is_made_again(
+    stub: PKCS11Provider, orders: Orders
+) -> None:
+    token, key = opened(stub)
+    token.sign(key, DATA, stub_pin())
+    orders.give(sign=CKR_USER_NOT_LOGGED_IN, forget=1)
+    with pytest.raises(PinNeeded):
+        token.sign(key, DATA, None)
+    orders.give()
+    assert token.pin_for(key) is not None
+    assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+    assert orders.calls.count("login") == 2
 
 
 def test_a_token_that_was_taken_out(stub: PKCS11Provider, orders: Orders) -> None:
@@ -340,14 +423,17 @@ def test_a_pin_pad_is_asked_by_giving_no_pin(stub: PKCS11Provider, orders: Order
     assert orders.calls.count("pad") == 1
 
 
-def test_a_pin_pad_cannot_serve_a_key_that_is_always_authenticated(
+def test_a_pin_pad_serves_a_key_that_is_always_authenticated(
     stub: PKCS11Provider, orders: Orders
 ) -> None:
     orders.give(flags=CKF_PROTECTED_AUTHENTICATION_PATH, always=1)
     token, key = opened(stub)
-    with pytest.raises(NotSupported):
-        token.sign(key, DATA, None)
-    assert orders.calls.count("context") == 0
+    for count in (1, 2):
+        assert token.sign(key, DATA, None) == SIGNATURE
+        assert [orders.calls.count(what) for what in ("login", "context")] == [1, count]
+    request = token.pin_for(key)
+    assert request is not None
+    assert request.pinpad
 
 
 @pytest.mark.parametrize("wrong", [b"", b"\xff\xfe", b"1234\0"])
@@ -362,6 +448,38 @@ def test_pins_of_an_unlikely_form_are_wrong_pins(
     with pytest.raises(BadPin):
         token.sign(key, DATA, bytearray(wrong))
     assert token.sign(key, DATA, stub_pin()) == SIGNATURE
+
+
+# -- mechanisms ----------------------------------------------------------------------------------
+
+
+def test_bare_rsa_does_where_there_is_no_other(stub: PKCS11Provider, orders: Orders) -> None:
+    orders.give(mechanisms="0x3,0x40")
+    token, key = opened(stub)
+    signed = token.sign(key, DATA, stub_pin())
+    assert signed == b"\x00\x01" + b"\xff" * (256 - 3 - len(DATA)) + b"\x00" + DATA
+    block = b"\x00\x02" + b"\x77" * 250 + b"\x00key"
+    assert token.decrypt(key, block, None) == b"key"
+
+
+def test_padded_blocks_are_signed_as_they_are(stub: PKCS11Provider, orders: Orders) -> None:
+    orders.give(mechanisms="0x1,0x3")
+    token, key = opened(stub)
+    block = b"\x42" + bytes(254) + b"\xbc"
+    assert token.sign(key, block, stub_pin()) == block
+
+
+@pytest.mark.parametrize("mechanisms", ["0x40", "0xd,0x40,0x9"])
+def test_keys_are_for_nothing_that_only_mechanisms_which_want_the_message_can_do(
+    stub: PKCS11Provider, orders: Orders, mechanisms: str
+) -> None:
+    token, key = opened(stub)
+    orders.give(mechanisms=mechanisms)
+    other = token_named(stub, "stub token")
+    other.reset()
+    assert [key.use for key in other.keys()] == [Use(0)]
+    with pytest.raises(NotSupported, match="no CKM_RSA_PKCS or CKM_RSA_X_509"):
+        token.sign(key, DATA, stub_pin())
 
 
 # -- threads and ends ----------------------------------------------------------------------------

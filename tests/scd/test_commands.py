@@ -112,6 +112,17 @@ async def test_pin_is_asked_once_and_named(tmp_path: Path) -> None:
     )
 
 
+async def test_keys_that_a_token_hides_are_listed_after_the_login(tmp_path: Path) -> None:
+    token = FakeToken()
+    token.hides = True
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SERIALNO")
+        assert (await client.transact(b"KEYINFO --list --data")).data.count(b"\n") == 1
+        await sign(client, token, Asked())
+        assert (await client.transact(b"KEYINFO --list --data")).data.count(b"\n") == 2
+
+
 async def test_wrong_pin_is_tried_once_and_the_next_prompt_tells(tmp_path: Path) -> None:
     token, asked = FakeToken(), Asked(b"000000")
     async with bed(tmp_path, token) as b:
@@ -217,6 +228,26 @@ async def test_waiting_token_holds_up_nothing_else(tmp_path: Path) -> None:
             assert (await two.transact(b"KEYINFO --list")).status == listed.status
             await sign(two, quick, Asked())
             touched.set()
+
+
+async def test_two_clients_use_one_token_at_a_time_if_it_can(tmp_path: Path) -> None:
+    token = ParallelToken()
+    async with bed(tmp_path, token) as b:
+        clients = [await b.client(), await b.client()]
+        await sign(clients[0], token, Asked())
+        both = threading.Barrier(2, timeout=10)
+
+        def meet() -> None:
+            both.wait()
+
+        token.before = meet
+        async with trio.open_nursery() as nursery:
+            for client in clients:
+                nursery.start_soon(sign, client, token, Asked(None))
+
+
+class ParallelToken(FakeToken):
+    parallel = 2
 
 
 async def test_open_question_keeps_other_clients_off_that_token_only(tmp_path: Path) -> None:

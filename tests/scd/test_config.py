@@ -121,10 +121,13 @@ def test_the_home_directory_is_gnupgs(
 TOML = """
 [pkcs11]
 settle = 2
+allow = ["a*", "pkcs11:?module-name=b"]
+deny = ["c"]
 [pkcs11.module.softhsm]
 path = "/usr/lib/softhsm/libsofthsm2.so"
 start-timeout = 5.5
 timeout = 9
+workers = 3
 [pkcs11.module.opensc]
 path = "opensc-pkcs11.so"
 [[token]]
@@ -144,9 +147,11 @@ def test_anyscd_toml_names_modules_and_keys(tmp_path: Path) -> None:
         use_p11_kit=False,
         settle=2.0,
         modules=(
-            ModuleOptions("softhsm", "/usr/lib/softhsm/libsofthsm2.so", 5.5, 9.0),
+            ModuleOptions("softhsm", "/usr/lib/softhsm/libsofthsm2.so", 5.5, 9.0, 3),
             ModuleOptions("opensc", "opensc-pkcs11.so"),
         ),
+        allow=("a*", "pkcs11:?module-name=b"),
+        deny=("c",),
     )
     assert found.tokens == (
         TokenOptions("Office token", sign="label"),
@@ -197,6 +202,19 @@ def test_whoever_names_modules_means_no_others(tmp_path: Path, text: str, regist
         (
             "[pkcs11.module.x]\npath='x'\ntimeout=0\n",
             "pkcs11.module.x.timeout: Expected `float` > 0.0",
+        ),
+        (
+            "[pkcs11.module.x]\npath='x'\nworkers=0\n",
+            "pkcs11.module.x.workers: Expected `int` >= 1",
+        ),
+        ("[pkcs11]\ndeny=['pkcs11:x']\n", "pkcs11: attribute 'x' is not known"),
+        (
+            "[[token]]\nmatch='pkcs11:?pin-value=1'\n",
+            "token[0]: attribute 'pin-value' is not known",
+        ),
+        (
+            "[[token]]\nmatch='x'\nsign='pkcs11:id=%1'\n",
+            "token[0]: the value of 'id' is not percent-encoded",
         ),
         ("[token]\n", "token: Expected `array`, got `object`"),
         ("[[token]]\nsign='x'\n", "token[0]: Object missing required field `match`"),

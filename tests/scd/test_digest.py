@@ -47,6 +47,14 @@ def test_a_digest_info_is_for_rsa_and_its_hash_for_curves(
     assert normalise(ED25519, digest.prefix + bare, name, auth=False) == bare
 
 
+def test_a_block_that_is_padded_already_is_left_alone() -> None:
+    block = b"\x42" + bytes(RSA.size - 2) + b"\xbc"
+    assert normalise(RSA, block, "none", auth=False) == block
+    assert refused(RSA, block, "sha256") == Code.INV_VALUE
+    for wrong in (block[1:], block + b"\0", b"\xff" * RSA.size):
+        assert refused(RSA, wrong, "none") == Code.INV_VALUE
+
+
 @every_digest
 def test_a_bare_hash_is_given_its_prefix_for_rsa(digest: DigestAlgorithm) -> None:
     bare = bytes(digest.length)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from backends import curves
 from backends.curves import CURVES, Curve, Form
+from backends.domain import DOMAINS
 from backends.token import ECPublicKey, RSAPublicKey
-from scd.domain import DOMAINS
 from scd.keygrip import keygrip
 from scd.sexp import public_key
 from tests.scd import libgcrypt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,10 @@ def test_every_setting_of_the_sample_is_understood() -> None:
     assert problems == ()
     path = "/usr/lib/softhsm/libsofthsm2.so"
     # The values shown are the defaults, where there are any.
-    assert pkcs11 == PKCS11Options(modules=(ModuleOptions("softhsm", path),))
+    expected = PKCS11Options(modules=(ModuleOptions("softhsm", path),))
+    assert replace(pkcs11, allow=(), deny=()) == expected
+    assert pkcs11.allow
+    assert pkcs11.deny
     assert tokens == (
         TokenOptions(
             "My token",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backends.curves import CURVE25519, ED25519, NIST_P256
 from backends.token import ECAlgorithm, ECPublicKey, Key, RSAAlgorithm, RSAPublicKey, Use
 from scd.view import View, native_view, slot_algorithm, token_view
@@ -54,6 +56,15 @@ def test_curve_key_is_told_for_signing_or_for_encryption() -> None:
 def test_configuration_goes_first_unless_the_key_cannot() -> None:
     assert slots(view(RSA, P256, ED, sign="p256", authenticate="ed")) == ["p256", "rsa", "ed"]
     assert slots(view(RSA, ED, decrypt="ed"))[1] == "rsa"
+
+
+def test_keys_made_for_a_slot_fill_it_the_newest_first() -> None:
+    old, new = (
+        replace(P256, ref=f"P11.{n}", label=f"OPENPGP.1 2024-01-0{n} 00:00:00") for n in (1, 2)
+    )
+    assert slots(view(ED, old, new))[0] == new.label
+    assert slots(view(ED, new, old, sign="ed"))[0] == "ed"
+    assert slots(view(ED, replace(old, use=Use.DECRYPT)))[0] == "ed"
 
 
 def test_every_key_is_listed_and_found() -> None:

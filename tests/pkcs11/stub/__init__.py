@@ -63,13 +63,14 @@ class Orders:
 
     def wait_for(self, call: str) -> None:
         """Until the stub has logged that call."""
-        self._until(lambda: call in self.calls)
+        self.wait_until(lambda: call in self.calls)
 
     def wait_for_pids(self, count: int) -> list[int]:
-        self._until(lambda: len(self.pids) >= count)
+        self.wait_until(lambda: len(self.pids) >= count)
         return self.pids
 
-    def _until(self, condition: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Until that is so after something that the stub has logged."""
         while not condition():
             told, _, _ = select.select([self._log], [], [], DEADLINE)
             assert told, "the stub was not called"

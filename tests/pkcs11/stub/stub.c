@@ -4,12 +4,19 @@
  * the form "what=how", from the file that ANYSCD_STUB names, each time anew:
  *
  *   load, init, slots, login, sign:  hang | crash | print | fork | a CKR number
+ *   create, "set pin":               the same for a private key, and for C_SetPIN
+ *   once=1:                          what "sign" says is done at the first signature only
+ *   dead=1:                          nothing works after such a failure until C_Initialize
+ *   forget=1:                        the login ends when a signature fails
  *   context:                         a CKR number for C_Login as CKU_CONTEXT_SPECIFIC
+ *   mechanisms:                      the numbers that C_GetMechanismList gives, with commas between
  *   flags:                           CKF of the token besides the usual ones
  *   always=1:                        the key is CKA_ALWAYS_AUTHENTICATE
  *   token=absent:                    the slot is empty
  *   info, session, attributes:       a CKR number for C_GetTokenInfo, C_GetSessionInfo, and for
  *                                    C_GetAttributeValue of several attributes at once
+ *
+ * CKM_RSA_X_509 returns what it is given, so that the padding can be seen.
  *
  * Every call writes its name to the pipe of that name with ".log" behind it; so does each process,
  * as "pid N", with what it was given.  The PIN is 1234.
@@ -30,8 +37,8 @@
 #define SIZE 256
 
 static unsigned long sessions, next_session = 100;
-static int logged_in, searching;
-static CK_ULONG search_class;
+static int logged_in, searching, signatures, dead;
+static CK_ULONG search_class, mechanism_used;
 
 static const char *orders(void) { return getenv("ANYSCD_STUB"); }
 
@@ -119,7 +126,12 @@ static void pad(unsigned char *to, size_t size, const char *text) {
     memcpy(to, text, strlen(text));
 }
 
-static CK_RV Initialize(void *args) { (void)args; return obey("init"); }
+static CK_RV Initialize(void *args) {
+    (void)args;
+    dead = logged_in = 0;
+    return obey("init");
+}
+
 static CK_RV Finalize(void *args) { (void)args; return CKR_OK; }
 
 static CK_RV GetInfo(CK_INFO *info) {
@@ -133,6 +145,8 @@ static CK_RV GetInfo(CK_INFO *info) {
 
 static CK_RV GetSlotList(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count) {
     CK_RV rv = list ? CKR_OK : obey("slots");
+    if (dead)
+        rv = CKR_DEVICE_ERROR;
     if (rv)
         return rv;
     *count = present && !strcmp(order("token"), "absent") ? 0 : 1;
@@ -142,6 +156,7 @@ static CK_RV GetSlotList(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count) {
 }
 
 static CK_RV GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info) {
+    logged("slot info");
     memset(info, 0, sizeof *info);
     pad(info->slotDescription, 64, "stub slot");
     pad(info->manufacturerID, 32, "anyscd tests");
@@ -151,6 +166,7 @@ static CK_RV GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *info) {
 
 static CK_RV GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info) {
     (void)slot;
+    logged("token info");
     memset(info, 0, sizeof *info);
     pad(info->label, 32, "stub token");
     pad(info->manufacturerID, 32, "anyscd tests");
@@ -183,8 +199,29 @@ static CK_RV CloseSession(CK_SESSION_HANDLE session) {
     return CKR_OK;
 }
 
+static CK_RV GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count) {
+    (void)slot;
+    *count = 0;
+    logged("mechanisms");
+    for (const char *text = order("mechanisms"); *text; (*count)++) {
+        char *end;
+        CK_ULONG number = strtoul(text, &end, 0);
+        if (list)
+            list[*count] = number;
+        text = end + (*end == ',');
+    }
+    return CKR_OK;
+}
+
+static CK_RV GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info) {
+    (void)slot, (void)type;
+    memset(info, 0, sizeof *info);
+    return CKR_OK;
+}
+
 static CK_RV GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO *info) {
     (void)session;
+    logged("session info");
     info->slotID = SLOT;
     info->state = logged_in ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
     info->flags = CKF_SERIAL_SESSION;
@@ -216,6 +253,7 @@ static CK_RV Logout(CK_SESSION_HANDLE session) {
 
 static CK_RV FindObjectsInit(CK_SESSION_HANDLE session, CK_ATTRIBUTE *want, CK_ULONG count) {
     (void)session;
+    logged("search");
     search_class = count ? *(CK_ULONG *)want[0].pValue : 0;
     searching = 1;
     return CKR_OK;
@@ -242,6 +280,7 @@ static CK_RV GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE objec
     unsigned char modulus[SIZE], exponent[] = {1, 0, 1};
     CK_RV rv = count > 1 ? strtoul(order("attributes"), NULL, 0) : CKR_OK;
     (void)session;
+    logged("attributes");
     if (rv) {
         for (CK_ULONG i = 0; i < count; i++)
             wanted[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
@@ -253,6 +292,7 @@ static CK_RV GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE objec
         {CKA_LABEL, "stub key", 8},          {CKA_ID, "\1", 1},
         {CKA_MODULUS, modulus, SIZE},        {CKA_PUBLIC_EXPONENT, exponent, 3},
         {CKA_SIGN, &yes, 1},                 {CKA_VERIFY, &yes, 1},
+        {CKA_DECRYPT, &yes, 1},
         {CKA_ALWAYS_AUTHENTICATE, &always, 1},
     };
     for (CK_ULONG i = 0; i < count; i++) {
@@ -271,26 +311,82 @@ static CK_RV GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE objec
     return rv;
 }
 
+static CK_RV begin(const char *what, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key) {
+    logged(what);
+    mechanism_used = mechanism->mechanism;
+    if (key != PRIVATE)
+        return CKR_KEY_HANDLE_INVALID;
+    return logged_in ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+}
+
 static CK_RV SignInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key) {
-    (void)session, (void)mechanism;
-    return key == PRIVATE ? CKR_OK : CKR_KEY_HANDLE_INVALID;
+    (void)session;
+    return begin("sign init", mechanism, key);
+}
+
+static CK_RV DecryptInit(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key) {
+    (void)session;
+    return begin("decrypt init", mechanism, key);
 }
 
 static CK_RV Sign(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG length,
                   unsigned char *signature, CK_ULONG *size) {
     CK_RV rv = signature ? obey("sign") : CKR_OK;
-    (void)session, (void)data, (void)length;
-    if (rv)
+    (void)session;
+    if (!signature)
+        logged("sign size");
+    if (rv && *order("forget"))
+        logged_in = 0;
+    if (rv && *order("dead"))
+        dead = 1;
+    if (rv && !(*order("once") && signatures++))
         return rv;
-    if (signature)
+    if (signature && mechanism_used == CKM_RSA_X_509)
+        memcpy(signature, data, length);
+    else if (signature)
         memset(signature, 0x5A, SIZE);
     *size = SIZE;
+    return CKR_OK;
+}
+
+static CK_RV Decrypt(CK_SESSION_HANDLE session, unsigned char *data, CK_ULONG length,
+                     unsigned char *plain, CK_ULONG *size) {
+    (void)session;
+    logged("decrypt");
+    memcpy(plain, data, length);
+    *size = length;
     return CKR_OK;
 }
 
 static CK_RV SignFinal(CK_SESSION_HANDLE session, unsigned char *signature, CK_ULONG *size) {
     (void)session, (void)signature, (void)size;
     return CKR_OPERATION_NOT_INITIALIZED;
+}
+
+static CK_RV SetPIN(CK_SESSION_HANDLE session, unsigned char *old, CK_ULONG old_length,
+                    unsigned char *new, CK_ULONG new_length) {
+    CK_RV rv = obey("set pin");
+    (void)session, (void)new_length;
+    if (!old && !new)
+        logged("pad");
+    if (!rv && old && (old_length != 4 || memcmp(old, "1234", 4)))
+        rv = CKR_PIN_INCORRECT;
+    return rv;
+}
+
+static CK_RV CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE *values, CK_ULONG count,
+                          CK_OBJECT_HANDLE *object) {
+    (void)session, (void)count;
+    *object = 77;
+    return obey(*(CK_ULONG *)values[0].pValue == CKO_PUBLIC_KEY ? "create public" : "create");
+}
+
+static CK_RV DestroyObject(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object) {
+    char text[32];
+    (void)session;
+    snprintf(text, sizeof text, "destroy %lu", object);
+    logged(text);
+    return CKR_OK;
 }
 
 static CK_FUNCTION_LIST functions = {
@@ -301,15 +397,22 @@ static CK_FUNCTION_LIST functions = {
     .C_GetSlotList = GetSlotList,
     .C_GetSlotInfo = GetSlotInfo,
     .C_GetTokenInfo = GetTokenInfo,
+    .C_GetMechanismList = GetMechanismList,
+    .C_GetMechanismInfo = GetMechanismInfo,
+    .C_SetPIN = SetPIN,
     .C_OpenSession = OpenSession,
     .C_CloseSession = CloseSession,
     .C_GetSessionInfo = GetSessionInfo,
     .C_Login = Login,
     .C_Logout = Logout,
+    .C_CreateObject = CreateObject,
+    .C_DestroyObject = DestroyObject,
     .C_FindObjectsInit = FindObjectsInit,
     .C_FindObjects = FindObjects,
     .C_FindObjectsFinal = FindObjectsFinal,
     .C_GetAttributeValue = GetAttributeValue,
+    .C_DecryptInit = DecryptInit,
+    .C_Decrypt = Decrypt,
     .C_SignInit = SignInit,
     .C_Sign = Sign,
     .C_SignFinal = SignFinal,

@@ -1,4 +1,5 @@
-"""Domain parameters of the curves, for keygrips only; arithmetic on the curves is not here."""
+"""Domain parameters of the curves, for keygrips and to know curves by; arithmetic on the curves is
+not here."""
 
 from __future__ import annotations
 
