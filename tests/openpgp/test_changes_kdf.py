@@ -22,7 +22,7 @@ from backends.openpgp import kdf_changes
 from backends.openpgp.link import LinkLost
 from backends.token import Attribute, PinRef
 from tests.bed.simulated import PRESETS, SimulatedCard
-from tests.openpgp.bench import SIGN, Bench
+from tests.openpgp.bench import SELECT, SIGN, VERIFY, Bench
 from tests.openpgp.editor import ADMIN_PIN, USER_PIN, Editor, stamp
 from tests.openpgp.pinpad_link import PinpadLink
 
@@ -112,6 +112,26 @@ def test_it_is_set_off_again(preset: str) -> None:
     assert editor.read(Attribute.KDF) in (OFF, b"")
     assert editor.simulated.pins.pw1.value == USER_PIN
     check_pins(editor)
+
+
+@pytest.mark.parametrize("preset", WITH_KDF)
+def test_resetting_code_does_not_outlive_the_change(preset: str) -> None:
+    """Nobody could say what it is then; and nothing that was verified is so any more."""
+    editor = Editor(preset)
+    editor.card.reset_pin(RC, bytearray(ADMIN_PIN), bytearray(b"resetting code"))
+    editor.card.verify_pin(PW1, bytearray(USER_PIN))
+    set_up(editor)
+    assert editor.simulated.pins.reset_code.value is None
+    for ref in (PW1, PW1_82, PW3):
+        assert not editor.card.is_verified(ref)
+
+
+def test_admin_pin_goes_to_no_other_application() -> None:
+    editor, change = Editor("yubikey5"), SetAttribute(Attribute.KDF, kdf_do())
+    editor.card.pin_for_change(change)
+    editor.simulated.process_apdu(bytes.fromhex("00A4040005A000000308"))
+    sent = editor.sent(lambda: editor.card.change(change, bytearray(ADMIN_PIN)))
+    assert sent.index(SELECT) < sent.index(VERIFY)
 
 
 def test_gnuk_is_told_nothing_at_all_to_set_it_off() -> None:
