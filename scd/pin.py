@@ -13,7 +13,7 @@ from typing import TypeVar
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
 from backends.errors import PinNeeded, TokenError
-from backends.token import Attribute, PinRef, PinRequest
+from backends.token import Attribute, Key, PinRef, PinRequest, Token
 from scd.card import Card
 from scd.view import CardKey
 
@@ -50,21 +50,28 @@ async def with_pin(
     if card.lane.width > 1:
         with suppress(PinNeeded):
             async with card.lane.shared():
-                if await card.call(card.token.pin_for, key.key) is None:
-                    return await card.call(operation, key.key, data, None)
+                return await card.call(_without_pin, card.token, operation, key.key, data)
     async with card.lane:
-        for last in (False, True):
-            request = await card.call(card.token.pin_for, key.key)
-            try:
-                async with obtained(conversation, card, request) as pin:
-                    result = await card.call(operation, key.key, data, pin)
-            except PinNeeded:
-                if last:
-                    raise
-            else:
-                await _look_again(card, request)
-                return result
-    raise AssertionError("unreachable")
+        with suppress(PinNeeded):
+            return await _asking(conversation, card, key.key, operation, data)
+        return await _asking(conversation, card, key.key, operation, data)
+
+
+async def _asking(
+    conversation: Conversation, card: Card, key: Key, operation: Callable[..., T], data: bytes
+) -> T:
+    request = await card.call(card.token.pin_for, key)
+    async with obtained(conversation, card, request) as pin:
+        result = await card.call(operation, key, data, pin)
+    await _look_again(card, request)
+    return result
+
+
+def _without_pin(token: Token, operation: Callable[..., T], key: Key, data: bytes) -> T:
+    """Do it, or raise PinNeeded: both in one go, which costs one change of threads."""
+    if token.pin_for(key) is not None:
+        raise PinNeeded("the PIN must be asked for")
+    return operation(key, data, None)
 
 
 async def verify(conversation: Conversation, card: Card, ref: PinRef) -> None:
