@@ -56,6 +56,7 @@ class Code(_Texted):
     PUBKEY_ALGO = 4, "Invalid public key algorithm"
     DIGEST_ALGO = 5, "Invalid digest algorithm"
     BAD_SECKEY = 7, "Bad secret key"
+    BAD_SIGNATURE = 8, "Bad signature"
     NO_PUBKEY = 9, "No public key"
     BAD_PASSPHRASE = 11, "Bad passphrase"
     NO_SECKEY = 17, "No secret key"

@@ -106,7 +106,8 @@ async def serve(
 async def serve_socket(
     service: Service[S], listener: UnixListener, *, trace: Trace | None = None
 ) -> None:
-    """Serve every client that connects, each in a task of its own, until cancelled."""
+    """Serve every client that connects, each in a task of its own, until cancelled or until the
+    listener is closed, which ends those tasks too."""
 
     async def client(stream: trio.SocketStream) -> None:
         try:
@@ -114,7 +115,10 @@ async def serve_socket(
         except Exception as error:
             _log.error("a client's session failed: %s", "".join(_without_messages(error)))
 
-    await trio.serve_listeners(client, [listener])
+    try:
+        await trio.serve_listeners(client, [listener])
+    except* trio.ClosedResourceError:
+        pass
 
 
 class _Serving(Generic[S]):

@@ -149,8 +149,9 @@ class PinKeeper(Protocol):
         Raises BadPin, after one try, if the old one is wrong; nothing is changed then."""
 
     def reset_pin(self, ref: PinRef, pin: bytearray | None, new: bytearray) -> None:
-        """Set that PIN, and its tries, by the right of ``pin``: PW3 or the SO PIN.  An empty
-        resetting code removes it."""
+        """Set that PIN, and its tries, by the right of ``pin``: PW3 or the SO PIN, which may have
+        been verified just before; None if it was, at a pinpad.  An empty resetting code removes it.
+        """
 
     def unblock_pin(self, code: bytearray, new: bytearray) -> None:
         """Set PW1, and its tries, by the resetting code."""

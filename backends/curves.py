@@ -68,7 +68,7 @@ SECP256K1 = _curve("secp256k1", "secp256k1", "1.3.132.0.10", _W, 256, 32)
 ED25519 = _curve("Ed25519", "ed25519", "1.3.6.1.4.1.11591.15.1", _E, 255, 32, "1.3.101.112")
 CURVE25519 = _curve("Curve25519", "cv25519", "1.3.6.1.4.1.3029.1.5.1", _M, 255, 32, "1.3.101.110")
 ED448 = _curve("Ed448", "ed448", "1.3.101.113", _E, 448, 57)
-X448 = _curve("X448", "x448", "1.3.101.111", _M, 448, 56)
+X448 = _curve("X448", "cv448", "1.3.101.111", _M, 448, 56)
 
 CURVES: tuple[Curve, ...] = (
     NIST_P256,
@@ -88,3 +88,16 @@ BY_OID: dict[str, Curve] = {oid: curve for curve in CURVES for oid in (curve.oid
 BY_NAME: dict[str, Curve] = {
     name.lower(): curve for curve in CURVES for name in (curve.name, curve.algo)
 }
+
+
+def encode_oid(dotted: str) -> bytes:
+    """Contents octets of an OBJECT IDENTIFIER (X.690 section 8.19): no tag, no length."""
+    first, second, *rest = (int(arc) for arc in dotted.split("."))
+    return b"".join(_base128(arc) for arc in (40 * first + second, *rest))
+
+
+def _base128(number: int) -> bytes:
+    octets = [number & 0x7F]
+    while number := number >> 7:
+        octets.append(0x80 | number & 0x7F)
+    return bytes(reversed(octets))

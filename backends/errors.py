@@ -43,8 +43,16 @@ class NotSupported(TokenError):
     """The token, or its application, lacks this function."""
 
 
+class NoButton(NotSupported):
+    """The token has no button, so nothing can be said about touching it."""
+
+
 class BadInput(TokenError):
     """The data do not fit the key: wrong length, point not on the curve, value too long."""
+
+
+class TooLarge(BadInput):
+    """The token has no room for something of that size."""
 
 
 class UseRefused(TokenError):

@@ -120,7 +120,9 @@ class PinRequest:
 
     ``label``: what the PIN opens, for people (token label, key label); may be empty.
     ``tries_left``: None if the token does not tell.  Lengths are in bytes.
-    ``pinpad``: the reader or token has a keypad of its own; pass ``pin=None`` and it will ask.
+    ``pinpad``: the reader or token has a keypad of its own.  Tell the user, then pass ``pin=None``
+    with the operation, and it will ask; an OpenPGP card once for each time that it said so.
+    ``each_time``: it is wanted for every single operation.
     """
 
     ref: PinRef
@@ -129,6 +131,7 @@ class PinRequest:
     min_length: int = 0
     max_length: int = 64
     pinpad: bool = False
+    each_time: bool = False
 
     @property
     def admin(self) -> bool:
@@ -151,6 +154,7 @@ class Capabilities:
     #: Card life cycle of the historical bytes: 0 none, 3 initialisation, 5 operational.
     status_indicator: int = 5
     pso_aes: bool = False
+    #: As far as it is known from the start; see :attr:`Attribute.BUTTON`.
     button: bool = False
     kdf: bool = False
 
@@ -208,6 +212,7 @@ class Attribute(enum.Enum):
     UIF_2 = "UIF-2"  # D7
     UIF_3 = "UIF-3"  # D8
     KDF = "KDF"  # F9
+    BUTTON = "BUTTON"  # 7F74: one byte, 1 if the card has a button, else 0
     KEY_STATUS = "KEY-STATUS"  # DE, pairs (key number, status)
     ALGORITHM_INFORMATION = "KEY-ATTR-INFO"  # FA
     # These can only be written.
@@ -246,7 +251,8 @@ class Token(Protocol):
         """Those of the named attributes that the token has and that may be read now."""
 
     def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
-        """Those of the named attributes that are known at present.  Asks nobody."""
+        """Those of the named attributes that were read before, some of them perhaps long ago: good
+        enough to be shown, not to decide by.  Asks nobody."""
 
     def certificate(self, ref: str) -> bytes | None:
         """The X.509 certificate (DER) that belongs to the key ``ref``, if there is one."""
@@ -286,6 +292,10 @@ class Token(Protocol):
 
     def is_verified(self, ref: PinRef) -> bool:
         """Whether that PIN is known to be verified at present.  Asks nobody, spends nothing."""
+
+    def settle(self) -> None:
+        """Do what was put off to make the last operation quick.  The caller calls it a moment
+        after an operation with a PIN."""
 
     def touch_wanted(self, key: Key) -> bool:
         """Whether an operation of this key may wait for a touch.  Asks nobody."""

@@ -1,4 +1,4 @@
-"""anyscd beside GnuPG's own scdaemon, in one run: APDUs on the wire, start-up, memory.
+"""anyscd beside GnuPG's own scdaemon, in one run: APDUs, whole commands, start-up, memory.
 
 Run it with ``.venv/bin/python -m contrib.benchmark`` after ``make deps``.  The card is the virtual
 one of the test bed.  Times are medians and mean something only as ratios.
@@ -13,16 +13,20 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from tests.bed.card import USER_PIN, openpgp_card
-from tests.bed.gnupg import ANYSCD, GnuPG, Home, generations
-from tests.bed.key_maker import allow_several_signatures, make_key
+from tests.bed.everyday import STEPS, Measure, counting, everyday
+from tests.bed.gnupg import ANYSCD, GnuPG, generations
 from tests.bed.pcsc import Pcscd
-from tests.bed.process import end
-from tests.bed.recipes import key_of_token
 from tests.bed.virtual_reader import VirtualReader
 
+T = TypeVar("T")
+
 ROUNDS = 11
+
+#: Seconds that an APDU takes on the slow card, and how often each step is taken with it.
+LATENCY = 0.05
+SLOW_ROUNDS = 5
 
 #: What :func:`start_up` measures, from the start of the program on.
 FIGURES = (("greeting", "ms"), ("answer of KEYINFO --list", "ms"), ("resident memory", "MB"))
@@ -32,72 +36,55 @@ def main() -> None:
     with Pcscd() as pcscd, tempfile.TemporaryDirectory(prefix="anyscd-bench-") as folder:
         reader = pcscd.readers[0]
         for gnupg in generations():
-            print(f"\nGnuPG {gnupg}: APDUs            anyscd  scdaemon")
-            ours = count_apdus(reader, Path(folder) / f"{gnupg}-ours", gnupg, ANYSCD)
-            theirs = count_apdus(reader, Path(folder) / f"{gnupg}-theirs", gnupg, gnupg.scdaemon)
-            for (what, mine), (_, stock) in zip(ours, theirs, strict=True):
-                print(f"  {what:30} {mine:6}  {stock:8}")
+            show_apdus(reader, Path(folder) / f"{gnupg}-apdus", gnupg)
         for gnupg in generations():
-            print(f"\nGnuPG {gnupg}: start-up             anyscd     scdaemon   ratio")
-            columns = zip(FIGURES, *start_up(ANYSCD, gnupg.scdaemon), strict=True)
-            for (what, unit), own, other in columns:
-                print(f"  {what:27} {own:6.1f} {unit}  {other:6.1f} {unit}  {own / other:6.1f}")
+            show_times(reader, Path(folder) / f"{gnupg}-times", gnupg)
+    for gnupg in generations():
+        show_start_up(gnupg)
 
 
-def count_apdus(
-    reader: VirtualReader, store: Path, gnupg: GnuPG, scdaemon: Path
-) -> list[tuple[str, int]]:
-    """The cost of everyday work on a card; no PKCS#11 module talks to it besides."""
-    card = openpgp_card(store)
-    reader.insert(card)
-    counts = []
-
-    def count(what: str, action: Callable[[], object]) -> None:
-        reader.apdus.clear()
-        action()
-        counts.append((what, len(reader.apdus)))
-
-    with _home(gnupg, scdaemon) as home:
-        count("first card status, empty card", lambda: home.gpg("--card-status"))
-        count("second card status", lambda: home.gpg("--card-status"))
-    reader.remove()
-    for slot, kind in enumerate(("ed25519", "cv25519", "ed25519"), 1):
-        make_key(card, slot, kind)
-    allow_several_signatures(card, True)
-    reader.insert(card)
-    with _home(gnupg, scdaemon) as home:
-        count("first card status, three keys", lambda: home.gpg("--card-status"))
-        fingerprint = key_of_token(home, "Karla Card")
-        to = ("--trust-model", "always", "--recipient", fingerprint)
-        encrypted = home.gpg(*to, "--encrypt", input="a secret").stdout
-        sign = ("--local-user", fingerprint, "--sign")
-        restart(home)
-        count("first signature after a start", lambda: home.gpg(*sign, input="a message"))
-        count("warm signature", lambda: home.gpg(*sign, input="a message"))
-        home.gpg("--decrypt", input=encrypted)
-        count("warm decryption", lambda: home.gpg("--decrypt", input=encrypted))
-        listed = home.run("ssh-add", "-L").stdout
-        public = home.path / "id.pub"
-        public.write_bytes(listed)
-        ssh_sign = ("-Y", "sign", "-f", public, "-n", "test")
-        home.run("ssh-keygen", *ssh_sign, input="a message")
-        count("warm SSH signature", lambda: home.run("ssh-keygen", *ssh_sign, input="a message"))
-    reader.remove()
-    return counts
+def show_apdus(reader: VirtualReader, folder: Path, gnupg: GnuPG) -> None:
+    print(f"\nGnuPG {gnupg}: APDUs                          anyscd  scdaemon")
+    ours, theirs = both(reader, folder, gnupg, counting(reader))
+    for step in STEPS:
+        print(f"  {step:44} {ours[step]:6}  {theirs[step]:8}")
 
 
-def _home(gnupg: GnuPG, scdaemon: Path) -> Home:
-    home = Home(gnupg, scdaemon, pins={"": USER_PIN})
-    (home.path / "anyscd.toml").write_text("[pkcs11]\nuse-p11-kit = false\n")
-    return home
+def show_times(reader: VirtualReader, folder: Path, gnupg: GnuPG) -> None:
+    """With a card that takes its time; gpg and its agent take theirs in both columns."""
+    print(f"\nGnuPG {gnupg}: {LATENCY * 1000:.0f} ms an APDU             anyscd  scdaemon   ratio")
+    reader.latency = LATENCY
+    rounds = [both(reader, folder / f"{number}", gnupg, seconds) for number in range(SLOW_ROUNDS)]
+    reader.latency = 0.0
+    for step in STEPS:
+        ours = statistics.median(mine[step] for mine, _ in rounds)
+        theirs = statistics.median(stock[step] for _, stock in rounds)
+        ratio = statistics.median(mine[step] / stock[step] for mine, stock in rounds)
+        print(f"  {step:44} {ours:6.2f} s {theirs:6.2f} s {ratio:6.2f}")
 
 
-def restart(home: Home) -> None:
-    """End gpg-agent and its scdaemon, and start them afresh."""
-    agent = int(home.ask_agent("GETINFO pid"))
-    home.connect_agent("KILLAGENT")
-    end(agent)
-    home.gpg_agent("--daemon")
+def show_start_up(gnupg: GnuPG) -> None:
+    print(f"\nGnuPG {gnupg}: start-up             anyscd     scdaemon   ratio")
+    columns = zip(FIGURES, *start_up(ANYSCD, gnupg.scdaemon), strict=True)
+    for (what, unit), own, other in columns:
+        print(f"  {what:27} {own:6.1f} {unit}  {other:6.1f} {unit}  {own / other:6.1f}")
+
+
+def both(
+    reader: VirtualReader, folder: Path, gnupg: GnuPG, measure: Measure[T]
+) -> tuple[dict[str, T], dict[str, T]]:
+    """The costs of all steps through anyscd, and then through GnuPG's own scdaemon."""
+    folder.mkdir(parents=True)
+    ours = everyday(reader, folder / "ours", gnupg, ANYSCD, measure)
+    theirs = everyday(reader, folder / "theirs", gnupg, gnupg.scdaemon, measure)
+    return ours, theirs
+
+
+def seconds(step: Callable[[], object]) -> float:
+    """How long a step takes."""
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
 
 
 def start_up(*programs: Path) -> list[list[float]]:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bed.card import ADMIN_PIN, USER_PIN, openpgp_card
-from tests.bed.gnupg import ANYSCD, GnuPG, Home, generations
+from tests.bed.gnupg import ANYSCD, Home, generations
 from tests.bed.pcsc import Pcscd
 from tests.bed.process import ProgramFailed
-from tests.bed.recipes import generate_on_card, key_of_token, ssh_keys, take_up
+from tests.bed.recipes import generate_on_card, key_of_token, ssh_keys
 from tests.bed.softhsm import MODULE, SoftHSM
 from tests.bed.sshd import Sshd
 
@@ -86,23 +86,22 @@ def set_the_stage(stack: ExitStack, folder: Path) -> tuple[Home, Device, Device]
         pcscd = stack.enter_context(Pcscd())
     with step("an OpenPGP card is put into the reader"):
         pcscd.readers[0].insert(openpgp_card(folder / "card"))
-    with step("its keys are made on the card (by GnuPG's own scdaemon: anyscd makes no keys yet)"):
-        card_key, public_key = make_card_key(gnupg)
-        pcscd.readers[0].wait_unused()
     with step("a SoftHSM token gets RSA keys, made by pkcs11-tool, and no certificate"):
         softhsm = SoftHSM(folder / "softhsm")
         token = softhsm.init_token("demo", pin=TOKEN_PIN)
         for number in (1, 2):
             token.generate("rsa:2048", number, f"key {number}")
     with step(f"gpg-agent {gnupg.name} runs in a private home, with anyscd as its scdaemon"):
-        home = Home(gnupg, ANYSCD, {"demo": TOKEN_PIN, "": USER_PIN}, softhsm.env)
+        pins = {"Admin": ADMIN_PIN, "demo": TOKEN_PIN, "": USER_PIN}
+        home = Home(gnupg, ANYSCD, pins, softhsm.env)
         (home.path / "anyscd.toml").write_text(
             f'[pkcs11]\nuse-p11-kit = false\n[pkcs11.module.softhsm]\npath = "{MODULE}"\n'
         )
         stack.enter_context(home)
     with step("both are there at the same time"):
         on_card, on_token = serial_numbers(home)
-        take_up(home, public_key)
+    with step("keys are made on the card, and an OpenPGP key of them: gpg --card-edit, generate"):
+        card_key = generate_on_card(home, "curve25519", "Karla Card")
     with step("the keys on the token become an OpenPGP key: gpg --quick-gen-key NAME card"):
         home.gpg("--card-status", on_token)
         token_key = key_of_token(home, "Tom Token")
@@ -111,13 +110,6 @@ def set_the_stage(stack: ExitStack, folder: Path) -> tuple[Home, Device, Device]
         Device("The OpenPGP card, with Curve25519 keys", on_card, card_key, "ssh-ed25519"),
         Device("The PKCS#11 token, with RSA keys", on_token, token_key, "ssh-rsa"),
     )
-
-
-def make_card_key(gnupg: GnuPG) -> tuple[str, bytes]:
-    """Return the fingerprint of the new OpenPGP key, and the key as gpg exports it."""
-    with Home(gnupg, pins={"Admin": ADMIN_PIN, "": USER_PIN}) as home:
-        fingerprint = generate_on_card(home, "curve25519", "Karla Card")
-        return fingerprint, home.gpg("--export").stdout
 
 
 def serial_numbers(home: Home) -> tuple[str, str]:

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from backends.curves import Curve
 from backends.errors import NotSupported, PinBlocked
 from backends.token import Algorithm, Attribute, Capabilities, PinRef, RSAAlgorithm
+from scd.algorithms import offered
 from scd.card import Card
 from scd.escape import plus_escape, status_fields
 from scd.manufacturers import manufacturer_name
 from scd.view import SLOT_USES, CardKey, View, slot_algorithm
 
 Line = tuple[str, bytes]
+
+_TOUCH_SWITCHES = frozenset({Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3})
+_TOUCH = _TOUCH_SWITCHES | {Attribute.BUTTON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +47,29 @@ class Row:
     algorithms: bool = False
     learn: bool = False
 
-    @property
-    def asks(self) -> bool:
+    def asks(self, card: Card) -> bool:
         """Whether anything must be read from the card for it."""
-        return self.algorithms or bool(self.needs)
+        return self.algorithms or not self.needs <= _at_hand(card).keys()
 
 
 def facts_at_hand(card: Card) -> Facts:
     """Enough for rows that ask nothing of the card."""
-    return Facts(card, {}, None, ())
+    return Facts(card, _at_hand(card), None, ())
 
 
-async def read_facts(card: Card, rows: Iterable[Row], *, view: bool = False) -> Facts:
-    """Everything that the rows need.  The caller holds the card's lane.  Raises TokenError."""
+def _at_hand(card: Card) -> Mapping[Attribute, bytes]:
+    """What never changes on a card, as far as it is known."""
+    return card.token.remembered({Attribute.BUTTON}) if card.native else {Attribute.BUTTON: b"\0"}
+
+
+async def read_facts(
+    card: Card, rows: Iterable[Row], *, view: bool = False, sparing: bool = False
+) -> Facts:
+    """Everything that the rows need.  The caller holds the card's lane.  Raises TokenError.
+
+    ``sparing``: of buttons and touch switches only what is known anyhow.  They belong into DO 6E,
+    but some cards tell them one by one.
+    """
     rows = tuple(rows)
     needs = frozenset[Attribute]().union(*(row.needs for row in rows))
     algorithms = any(row.algorithms for row in rows)
@@ -63,7 +77,9 @@ async def read_facts(card: Card, rows: Iterable[Row], *, view: bool = False) -> 
     keys = await card.view_in_lane() if view or not card.native else None
     values: Mapping[Attribute, bytes]
     if card.native:
-        values = await card.call(card.token.attributes, needs) if needs else {}
+        wanted = needs - _TOUCH if sparing else needs
+        values = await card.call(card.token.attributes, wanted) if wanted else {}
+        values = {**card.token.remembered(needs & _TOUCH), **values}
         found = tuple(await card.call(card.token.algorithms)) if algorithms else ()
     else:
         assert keys is not None
@@ -183,10 +199,11 @@ def _sig_counter(facts: Facts) -> Iterator[Line]:
 
 
 def _extcap(facts: Facts) -> Iterator[Line]:
-    yield "EXTCAP", plus_escape(extcap(facts.card.info.capabilities).encode())
+    button = any(facts.values.get(Attribute.BUTTON, b""))
+    yield "EXTCAP", plus_escape(extcap(facts.card.info.capabilities, button).encode())
 
 
-def extcap(c: Capabilities) -> str:
+def extcap(c: Capabilities, button: bool = False) -> str:
     """GnuPG's summary of the extended capabilities (scd/app-openpgp.c, do_getattr)."""
     fields = {
         "gc": c.get_challenge,
@@ -198,7 +215,7 @@ def extcap(c: Capabilities) -> str:
         "sm": c.secure_messaging,
         "si": c.status_indicator,
         "dec": c.pso_aes,
-        "bt": c.button,
+        "bt": c.button or button,
         "kdf": c.kdf,
     }
     return " ".join(f"{name}={int(value)}" for name, value in fields.items())
@@ -231,6 +248,11 @@ def _key_status(facts: Facts) -> Iterator[Line]:
         yield "KEY-STATUS", f"OPENPGP.{number} {status}".encode()
 
 
+def _key_attr_info(facts: Facts) -> Iterator[Line]:
+    for number, name in offered(facts.values.get(Attribute.ALGORITHM_INFORMATION, b"")):
+        yield "KEY-ATTR-INFO", f"OPENPGP.{number} {name}".encode()
+
+
 def _uif(facts: Facts) -> Iterator[Line]:
     for number in (1, 2, 3):
         yield from TABLE[f"UIF-{number}"].lines(facts)
@@ -257,7 +279,7 @@ TABLE: dict[str, Row] = {
     # Every token looks like a card: gpg shows nothing of one whose type is another.
     "APPTYPE": _info("APPTYPE", lambda card: "openpgp"),
     "APPVERSION": _info("APPVERSION", lambda card: f"{card.info.version:X}"),
-    "EXTCAP": Row(_extcap, learn=True),
+    "EXTCAP": Row(_extcap, frozenset({Attribute.BUTTON}), learn=True),
     "MANUFACTURER": _info("MANUFACTURER", _manufacturer),
     "DISP-NAME": _escaped("DISP-NAME", Attribute.DISP_NAME, bare=True),
     "DISP-LANG": _escaped("DISP-LANG", Attribute.DISP_LANG, bare=True),
@@ -277,10 +299,11 @@ TABLE: dict[str, Row] = {
     "PRIVATE-DO-2": _escaped("PRIVATE-DO-2", Attribute.PRIVATE_DO_2),
     "PRIVATE-DO-3": _escaped("PRIVATE-DO-3", Attribute.PRIVATE_DO_3),
     "PRIVATE-DO-4": _escaped("PRIVATE-DO-4", Attribute.PRIVATE_DO_4),
-    "UIF": Row(_uif, frozenset({Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3})),
+    "UIF": Row(_uif, _TOUCH_SWITCHES),
     "AID": _escaped("AID", Attribute.AID, learn=False),
     "KEY-ATTR": Row(_key_attr, algorithms=True),
     "KEY-STATUS": Row(_key_status, frozenset({Attribute.KEY_STATUS})),
+    "KEY-ATTR-INFO": Row(_key_attr_info, frozenset({Attribute.ALGORITHM_INFORMATION})),
     "$SIGNKEYID": _constant("$SIGNKEYID", "OPENPGP.1"),
     "$ENCRKEYID": _constant("$ENCRKEYID", "OPENPGP.2"),
     "$AUTHKEYID": _constant("$AUTHKEYID", "OPENPGP.3"),

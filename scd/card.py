@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 import trio
 
+from backends.errors import TokenError
 from backends.token import Parallel, Place, Provider, Token
 from scd.lane import Lane
 from scd.view import View
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+#: Reads a token's keys (blocking); the second argument as for :meth:`Token.keys`.
+ViewMaker = Callable[[Token, bool], View]
+
+#: Seconds after an operation with a PIN in which nothing is done that was put off.
+_SETTLING = 1.0
 
 
 class Card:
@@ -24,7 +34,12 @@ class Card:
     """
 
     def __init__(
-        self, token: Token, provider: Provider, place: Place, make_view: Callable[[Token], View]
+        self,
+        token: Token,
+        provider: Provider,
+        place: Place,
+        make_view: ViewMaker,
+        nursery: trio.Nursery,
     ) -> None:
         self.token = token
         self.info = token.info
@@ -34,8 +49,12 @@ class Card:
         self.gone = False
         #: Counts up over all cards whenever a client chooses this one; 0: never chosen.
         self.chosen = 0
+        #: A client has sent APDUs of its own making: the token may not be what it was.
+        self.disturbed = False
         self._make_view = make_view
+        self._nursery = nursery
         self._view: View | None = None
+        self._thorough = False
 
     @property
     def serial(self) -> str:
@@ -59,29 +78,49 @@ class Card:
         """The view if it has been read already."""
         return self._view
 
-    async def view(self) -> View:
+    async def view(self, *, thorough: bool = False) -> View:
         """The keys, read from the token at the first call.  Takes the lane: do not hold it.
 
-        Raises TokenError; the next call tries again.
+        ``thorough``: also those that the token's own records do not tell of.  Raises TokenError;
+        the next call tries again.
         """
-        if self._view is None:
+        if self._view is None or thorough > self._thorough:
             async with self.lane:
-                return await self.view_in_lane()
+                return await self.view_in_lane(thorough=thorough)
         return self._view
 
-    async def view_in_lane(self) -> View:
+    async def view_in_lane(self, *, thorough: bool = False) -> View:
         """As :meth:`view`, for a caller who holds the lane."""
-        if self._view is None:
-            self._view = await self.call(self._make_view, self.token)
+        if self._view is None or thorough > self._thorough:
+            self._view = await self.call(self._make_view, self.token, thorough)
+            self._thorough = thorough
         return self._view
 
     async def refresh_view(self) -> None:
         """Read the keys again now, for a caller who holds the lane."""
-        self._view = await self.call(self._make_view, self.token)
+        self._view = await self.call(self._make_view, self.token, self._thorough)
+
+    @property
+    def seen_thoroughly(self) -> bool:
+        """Whether the known view is a thorough one."""
+        return self._view is not None and self._thorough
+
+    def settle_soon(self) -> None:
+        """After an operation with a PIN: let the token do what it put off, when nobody waits."""
+        self._nursery.start_soon(self._settle)
+
+    async def _settle(self) -> None:
+        await trio.sleep(_SETTLING)
+        async with self.lane:
+            try:
+                await self.call(self.token.settle)
+            except TokenError as error:
+                _log.info("%s: %s", self.info.name, error)
 
     def forget_view(self) -> None:
         """Something may have changed the keys: read them again when they are next wanted."""
         self._view = None
+        self._thorough = False
 
 
 def same_serial(one: str, other: str) -> bool:

@@ -41,6 +41,8 @@ class Config:
     deny_admin: bool = False
     disable_application: frozenset[str] = frozenset()
     reader_port: str | None = None
+    disable_pinpad: bool = False
+    pinpad_varlen: bool = False
     pkcs11: PKCS11Options = field(default_factory=PKCS11Options)
     tokens: tuple[TokenOptions, ...] = ()
     unserved: tuple[str, ...] = ()
@@ -70,6 +72,9 @@ _EFFECTS: dict[str, Callable[[Config, str], Config]] = {
     "debug-level": lambda c, v: replace(c, debug=_debug_level(v)),
     "log-file": lambda c, v: replace(c, log_file=v),
     "reader-port": lambda c, v: replace(c, reader_port=v),
+    "disable-pinpad": lambda c, _: replace(c, disable_pinpad=True),
+    "disable-keypad": lambda c, _: replace(c, disable_pinpad=True),
+    "enable-pinpad-varlen": lambda c, _: replace(c, pinpad_varlen=True),
     "disable-application": lambda c, v: replace(
         c, disable_application=c.disable_application | {v.lower()}
     ),

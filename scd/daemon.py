@@ -18,13 +18,14 @@ from assuan.listen import UnixListener, listen, resolve
 from assuan.server import Conversation, Service, Trace, serve, serve_socket
 from assuan.stdio import connection_fd_stream, stdio_stream
 from scd import log
+from scd.agent import agent_version
 from scd.commands import COMMANDS, SYNOPSES
 from scd.config import Config, Mode
 from scd.greeting import greeting
 from scd.providers import make_providers, view_maker
 from scd.registry import Registry
 from scd.session import Session, Shared
-from scd.socketdir import socket_path
+from scd.socketdir import socket_dir, socket_path
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,9 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
             hook = trace if config.debug else None
             if listener is not None:
                 clients.start_soon(partial(serve_socket, service, listener, trace=hook))
+            if mode is Mode.MULTI_SERVER:
+                shared.agent_asked = trio.Event()
+                clients.start_soon(_ask_agent, shared, shared.agent_asked)
             if mode is not Mode.DAEMON:
                 clients.start_soon(_serve_pipe, service, greeted, hook, stop)
             await stop.wait()
@@ -61,6 +65,13 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
             with trio.move_on_after(_PATIENCE):
                 await registry.let_go()
             _leave(registry)
+
+
+async def _ask_agent(shared: Shared, asked: trio.Event) -> None:
+    """Learn who started us."""
+    version = await agent_version(socket_dir(shared.config.homedir) / "S.gpg-agent")
+    shared.modern = None if version is None else version >= (2, 3)
+    asked.set()
 
 
 async def _listen(path: Path) -> UnixListener | None:
@@ -116,6 +127,7 @@ def make_service(shared: Shared, stop: trio.Event) -> Service[Session]:
 
     async def closed(session: Session) -> None:
         shared.sessions.discard(session)
+        session.unlock()
         if session.ends_daemon:
             stop.set()
 

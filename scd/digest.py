@@ -48,6 +48,11 @@ RAW_HASHES = frozenset({"none", "tls-md5sha1"})
 _PKCS1_OVERHEAD = 11
 
 
+#: PSO: DECIPHER with a card's AES key takes this padding indicator and one or two blocks (OpenPGP
+#: card 3.4 section 7.2.11).  No client of gpg-agent asks for it.
+_AES_PADDING, _AES_LENGTHS = 0x02, (17, 33)
+
+
 def normalise(key: PublicKey, data: bytes, hash_name: str | None, *, auth: bool) -> bytes:
     """The ``tbs`` of :meth:`backends.token.Token.sign` for the data that SETDATA brought.
 
@@ -131,6 +136,8 @@ def decrypt_input(key: PublicKey, data: bytes) -> bytes:
     """
     if not data:
         raise AssuanError(Code.INV_VALUE, "no data to decrypt")
+    if data[0] == _AES_PADDING and len(data) in _AES_LENGTHS:
+        raise AssuanError(Code.UNSUPPORTED_ALGORITHM, "cards are not asked to decrypt by AES")
     if isinstance(key, RSAPublicKey):
         return _rsa_ciphertext(key, data)
     match key.curve.form:

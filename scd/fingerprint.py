@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from backends.curves import Curve, Form
+from backends.curves import Curve, Form, encode_oid
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd.sexp import prefixed_point
 
@@ -17,13 +17,13 @@ RSA, ECDH, ECDSA, EDDSA = 1, 18, 19, 22
 _KEK_PARAMS = ((256, b"\x08\x07"), (384, b"\x09\x09"), (528, b"\x0a\x09"))
 
 
-def fingerprint(key: PublicKey, created: int, use: Use) -> bytes:
+def fingerprint(key: PublicKey, created: int, use: Use, kdf: bytes | None = None) -> bytes:
     """20 bytes (RFC 4880 section 12.2, RFC 6637).
 
     ``created``: seconds since the epoch.  ``use``: DECRYPT makes a key on a Weierstrass curve an
-    ECDH key, anything else an ECDSA key.
+    ECDH key, anything else an ECDSA key.  ``kdf``: KDF field of an ECDH key, None for the usual.
     """
-    body = b"\x04" + created.to_bytes(4, "big") + _material(key, use)
+    body = b"\x04" + created.to_bytes(4, "big") + _material(key, use, kdf)
     packet = b"\x99" + len(body).to_bytes(2, "big") + body
     return hashlib.sha1(packet, usedforsecurity=False).digest()
 
@@ -40,16 +40,16 @@ def kek_params(curve: Curve) -> bytes:
     return b"\x03\x01" + next(params for bits, params in _KEK_PARAMS if curve.bits <= bits)
 
 
-def _material(key: PublicKey, use: Use) -> bytes:
+def _material(key: PublicKey, use: Use, kdf: bytes | None) -> bytes:
     if isinstance(key, RSAPublicKey):
         return bytes([RSA]) + _mpi(_big_endian(key.n)) + _mpi(_big_endian(key.e))
-    return _ec_material(key, ec_algo(key.curve, use))
+    return _ec_material(key, ec_algo(key.curve, use), kdf or kek_params(key.curve))
 
 
-def _ec_material(key: ECPublicKey, algo: int) -> bytes:
+def _ec_material(key: ECPublicKey, algo: int, kdf: bytes) -> bytes:
     oid = encode_oid(key.curve.oid)
-    kdf = kek_params(key.curve) if algo == ECDH else b""
-    return bytes([algo, len(oid)]) + oid + _mpi(prefixed_point(key)) + kdf
+    field = kdf if algo == ECDH else b""
+    return bytes([algo, len(oid)]) + oid + _mpi(prefixed_point(key)) + field
 
 
 def _big_endian(value: int) -> bytes:
@@ -60,16 +60,3 @@ def _mpi(value: bytes) -> bytes:
     """RFC 4880 section 3.2: the length in bits, then the bytes without leading zeros."""
     value = value.lstrip(b"\0")
     return int.from_bytes(value, "big").bit_length().to_bytes(2, "big") + value
-
-
-def encode_oid(dotted: str) -> bytes:
-    """Contents octets of an OBJECT IDENTIFIER (X.690 section 8.19), no tag, no length."""
-    first, second, *rest = map(int, dotted.split("."))
-    return b"".join(_base128(arc) for arc in (40 * first + second, *rest))
-
-
-def _base128(value: int) -> bytes:
-    out = bytes([value & 0x7F])
-    while value := value >> 7:
-        out = bytes([0x80 | value & 0x7F]) + out
-    return out

@@ -7,12 +7,13 @@ KEYPAIRINFO reports, so that time must stay the same for ever.  Nothing here is 
 from __future__ import annotations
 
 import logging
-import os
 import re
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from scd.statefile import read_lines, write_lines
 
 _log = logging.getLogger(__name__)
 
@@ -48,34 +49,11 @@ class KeyTimes:
             return self._times[grip]
 
     def _read(self) -> dict[str, int]:
-        try:
-            lines = self._path.read_bytes().splitlines()
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            _log.warning("%s: %s", self._path, error.strerror)
-            return {}
-        matches = [_LINE.fullmatch(line) for line in lines]
+        matches = [_LINE.fullmatch(line) for line in read_lines(self._path)]
         if None in matches:
             _log.warning("%s: damaged lines are ignored", self._path)
         times = {m[1].decode(): int(m[2]) for m in reversed(matches) if m}
         return {grip: value for grip, value in times.items() if value <= _MAX_TIME}
 
     def _write(self) -> None:
-        """Replace the file as a whole, so that no reader ever sees half of it."""
-        text = "".join(f"{grip} {value}\n" for grip, value in sorted(self._times.items()))
-        try:
-            self._replace(text.encode())
-        except OSError as error:
-            _log.warning("%s: cannot be written: %s", self._path, error.strerror)
-
-    def _replace(self, content: bytes) -> None:
-        name = f"{self._path}.{os.getpid()}"
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with open(handle, "wb") as stream:
-                stream.write(content)
-            os.replace(name, self._path)
-        except OSError:
-            os.unlink(name)
-            raise
+        write_lines(self._path, [f"{grip} {value}" for grip, value in sorted(self._times.items())])

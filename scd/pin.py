@@ -6,24 +6,33 @@ between bars, then text in which %0A is a new line and 0x1E and 0x1F mark an ali
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
 from backends.errors import PinNeeded, TokenError
-from backends.token import Attribute, Key, PinRef, PinRequest, Token
+from backends.token import Attribute, PinRef, PinRequest
 from scd.card import Card
-from scd.view import CardKey
+from scd.waiting import Attendant, attended
 
 T = TypeVar("T")
 
 #: Bytes of an answer to NEEDPIN; gpg-agent sends 90, padded with NUL (scd/command.c, MAXLEN_PIN).
 _MAX_ANSWER = 100
 
+#: How often one command tries without asking for a PIN, and how often with: another program may
+#: take a verified PIN away, and cards forget theirs when algorithm attributes are changed (GnuPG
+#: scd/app-openpgp.c, change_keyattr).
+_ATTEMPTS = 2
+
 #: Characters of a name or label in a prompt.
 _MAX_VALUE = 64
+
+_ALL_TRIES = 3
 
 _ASK = {
     PinRef.PW1_81: "||Please unlock the card",
@@ -37,41 +46,33 @@ _ASK = {
 async def with_pin(
     conversation: Conversation,
     card: Card,
-    key: CardKey,
-    operation: Callable[..., T],
-    data: bytes,
+    wanted: Callable[[], PinRequest | None],
+    operation: Callable[[bytearray | None], T],
+    attend: Attendant | None = None,
 ) -> T:
-    """Run ``operation(key, data, pin)`` of the card's token, asking for the PIN that it wants.
+    """Ask for the PIN that the token wants for an operation, then run it.  The caller holds the
+    card's lane.
 
-    The card's lane is held from the question to the answer.  If the token lost the verified PIN
-    to another program just before, the user is asked once more; a wrong PIN is never sent again.
-    What needs no PIN is tried at first where several clients may be at work on one token.
+    ``wanted`` and ``operation`` are the token's.  If it wants another PIN after all, the user is
+    asked once more; a wrong PIN is never sent again.
     """
-    if card.lane.width > 1:
-        with suppress(PinNeeded):
-            async with card.lane.shared():
-                return await card.call(_without_pin, card.token, operation, key.key, data)
-    async with card.lane:
-        with suppress(PinNeeded):
-            return await _asking(conversation, card, key.key, operation, data)
-        return await _asking(conversation, card, key.key, operation, data)
-
-
-async def _asking(
-    conversation: Conversation, card: Card, key: Key, operation: Callable[..., T], data: bytes
-) -> T:
-    request = await card.call(card.token.pin_for, key)
-    async with obtained(conversation, card, request) as pin:
-        result = await card.call(operation, key, data, pin)
-    await _look_again(card, request)
-    return result
-
-
-def _without_pin(token: Token, operation: Callable[..., T], key: Key, data: bytes) -> T:
-    """Do it, or raise PinNeeded: both in one go, which costs one change of threads."""
-    if token.pin_for(key) is not None:
-        raise PinNeeded("the PIN must be asked for")
-    return operation(key, data, None)
+    attempts: Counter[bool] = Counter()
+    while True:
+        request = await card.call(wanted)
+        attempts[request is None] += 1
+        try:
+            async with obtained(conversation, card, request) as pin:
+                work = partial(operation, pin)
+                if attend is None:
+                    result = await card.call(work)
+                else:
+                    result = await attended(conversation, card, work, attend)
+        except PinNeeded:
+            if attempts[request is None] == _ATTEMPTS:
+                raise
+        else:
+            await _look_again(card, request)
+            return result
 
 
 async def verify(conversation: Conversation, card: Card, ref: PinRef) -> None:
@@ -93,39 +94,59 @@ async def _look_again(card: Card, request: PinRequest | None) -> None:
 async def obtained(
     conversation: Conversation, card: Card, request: PinRequest | None
 ) -> AsyncIterator[bytearray | None]:
-    """The PIN for a request: None if there is no request, or if the reader's pinpad takes it.
-
-    The PIN is wiped at the end.  Raises BAD_PIN for one that cannot be right by its length, so
-    that it costs no try.
-    """
+    """The PIN for a request: None if there is no request, or if the reader's pinpad takes it."""
     if request is None:
         yield None
     elif request.pinpad:
-        await conversation.inquire("POPUPPINPADPROMPT", await _prompt(card, request), limit=0)
-        try:
+        async with at_pinpad(conversation, await _prompt(card, request)):
             yield None
-        finally:
-            await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
     else:
-        pin = await _ask(conversation, card, request)
-        try:
-            yield pin
-        finally:
-            wipe(pin)
+        async with asked(conversation, await _prompt(card, request), request) as pin:
+            try:
+                yield pin
+            finally:
+                card.settle_soon()
 
 
-async def _ask(conversation: Conversation, card: Card, request: PinRequest) -> bytearray:
-    answer = await conversation.inquire(
-        "NEEDPIN", await _prompt(card, request), limit=_MAX_ANSWER, confidential=True
-    )
+@asynccontextmanager
+async def at_pinpad(conversation: Conversation, text: str) -> AsyncIterator[None]:
+    """Show that the pinpad is waiting.  gpg-agent leaves the message on the screen until it is told
+    to take it away, whatever became of the PIN; what became of it is what matters then."""
+    await conversation.inquire("POPUPPINPADPROMPT", text, limit=0)
+    try:
+        yield
+    except Exception:
+        with suppress(AssuanError):
+            await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
+        raise
+    await conversation.inquire("DISMISSPINPADPROMPT", limit=0)
+
+
+@asynccontextmanager
+async def asked(
+    conversation: Conversation, text: str, request: PinRequest, *, optional: bool = False
+) -> AsyncIterator[bytearray]:
+    """A PIN from the user, wiped at the end.
+
+    Raises BAD_PIN for one that cannot be right by its length, so that it costs no try.
+    ``optional``: it may be empty as well.
+    """
+    pin = await _answer(conversation, text)
+    try:
+        if not pin and not optional:
+            raise AssuanError(Code.INV_RESPONSE, "empty PIN")
+        if pin and not request.min_length <= len(pin) <= request.max_length:
+            raise AssuanError(Code.BAD_PIN, "PIN too short or too long, not tried")
+        yield pin
+    finally:
+        wipe(pin)
+
+
+async def _answer(conversation: Conversation, text: str) -> bytearray:
+    answer = await conversation.inquire("NEEDPIN", text, limit=_MAX_ANSWER, confidential=True)
     end = answer.find(0)
     if end >= 0:
         del answer[end:]
-    if not answer:
-        raise AssuanError(Code.INV_RESPONSE, "empty PIN")
-    if not request.min_length <= len(answer) <= request.max_length:
-        wipe(answer)
-        raise AssuanError(Code.BAD_PIN, "PIN too short or too long, not tried")
     return answer
 
 
@@ -134,20 +155,27 @@ def wipe(secret: bytearray) -> None:
     secret[:] = bytes(len(secret))
 
 
-async def _prompt(card: Card, request: PinRequest) -> bytes:
+async def _prompt(card: Card, request: PinRequest) -> str:
     block = await (_card_block if card.native else _token_block)(card, request)
     lines = "%0A".join(f"{name}\x1f: {_quote(value)}" for name, value in block)
-    text = f"{_ASK[request.ref]}%0A%0A\x1e{lines}"
-    if request.tries_left is not None and request.tries_left < 3:
-        text += f"%0A%0ARemaining attempts: {request.tries_left}"
-    return text.encode()
+    return with_tries(f"{_ASK[request.ref]}%0A%0A\x1e{lines}", request)
+
+
+def with_tries(text: str, request: PinRequest) -> str:
+    """The prompt, saying how many tries are left when they are running out."""
+    if request.tries_left is None or request.tries_left >= _ALL_TRIES:
+        return text
+    return f"{text}%0A%0ARemaining attempts: {request.tries_left}"
 
 
 async def _card_block(card: Card, request: PinRequest) -> list[tuple[str, str]]:
+    """The counter is read, and shown, where each signature is confirmed: there it has a meaning."""
     wanted = {Attribute.DISP_NAME}
-    if request.ref is PinRef.PW1_81:
+    known = card.token.remembered(wanted)
+    if request.ref is PinRef.PW1_81 and request.each_time:
         wanted.add(Attribute.SIG_COUNTER)
-    values = await card.call(card.token.attributes, wanted)
+    missing = wanted - known.keys()
+    values = {**known, **(await card.call(card.token.attributes, missing) if missing else {})}
     holder = _holder(values.get(Attribute.DISP_NAME, b""))
     block = [("Number", card.info.display_serial), ("Holder", holder)]
     if Attribute.SIG_COUNTER in values:

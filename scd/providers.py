@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterable
 
 from backends.token import Key, Provider, Token, TokenInfo, Use
-from scd.card import same_serial
+from scd.card import ViewMaker, same_serial
+from scd.cardmemory import CardMemory
 from scd.choices import TokenOptions
 from scd.config import Config
 from scd.keygrip import keygrip
@@ -21,9 +22,12 @@ def make_providers(config: Config) -> list[Provider]:
     in the background."""
     providers: list[Provider] = []
     if "openpgp" not in config.disable_application:
+        from backends.openpgp.pinpad import PinpadOptions
         from backends.openpgp.provider import PCSCProvider
 
-        providers.append(PCSCProvider(reader_port=config.reader_port))
+        memory = CardMemory(config.homedir / "anyscd-cards")
+        pinpad = PinpadOptions(disabled=config.disable_pinpad, varlen=config.pinpad_varlen)
+        providers.append(PCSCProvider(config.reader_port, memory, pinpad))
     if "pkcs11" not in config.disable_application:
         providers += _modules(config)
     return providers
@@ -48,7 +52,7 @@ def _modules(config: Config) -> Iterable[Provider]:
         yield provider
 
 
-def view_maker(config: Config) -> Callable[[Token], View]:
+def view_maker(config: Config) -> ViewMaker:
     """What reads a token's keys into a view, with the configured slots and remembered times."""
     times = KeyTimes(config.homedir / "anyscd-keytimes")
     told: set[str] = set()
@@ -58,10 +62,10 @@ def view_maker(config: Config) -> Callable[[Token], View]:
             told.add(text)
             _log.warning("%s", text)
 
-    def make_view(token: Token) -> View:
+    def make_view(token: Token, thorough: bool) -> View:
+        keys = token.keys(thorough=thorough)
         if token.info.app == "openpgp":
-            return native_view(token.keys())
-        keys = token.keys()
+            return native_view(keys)
         choice = _chooser(token.info, keys, config.tokens, complain)
         return token_view(keys, choice, times.created)
 

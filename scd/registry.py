@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 import trio
 
 from backends.errors import TokenError
-from backends.token import Place, Provider, Token, Use, Watcher
-from scd.card import Card, same_serial
+from backends.token import Place, Provider, Use, Watcher
+from scd.card import Card, ViewMaker, same_serial
 from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Registry:
     def __init__(
         self,
         providers: Sequence[Provider],
-        make_view: Callable[[Token], View],
+        make_view: ViewMaker,
         settle: float,
         nursery: trio.Nursery,
     ) -> None:
@@ -105,6 +105,27 @@ class Registry:
         """Something went wrong with a card: see, in the background, what is still there."""
         self._look_at_all()
 
+    def altered(self, card: Card) -> None:
+        """What is on the card may have changed: read it again when it is next wanted, and tell
+        whoever keeps a list of keys."""
+        card.forget_view()
+        self._tell()
+
+    async def reopen(self, card: Card) -> None:
+        """Find the token anew where it is, as if it had been taken out and put back.
+
+        Who had chosen the old one is told that it is gone; who makes no choice finds the new one
+        first.  Takes the lane: do not hold it.
+        """
+        (source,) = (s for s in self._sources if s.provider is card.provider)
+        if source.cards.get(card.place) is card:
+            self._drop(source, card.place)
+            self._look(source)
+        await self._until(lambda: not source.busy)
+        found = source.cards.get(card.place)
+        if found is not None:
+            self.choose(found)
+
     async def by_serial(self, serial: str) -> Card | None:
         """The card of that serial number, looked for until every provider has answered."""
 
@@ -129,25 +150,27 @@ class Registry:
             await self.search(lambda: False)
             if before != set(self._cards):
                 found = await self._known_key(name, preferred, use)
+        if found is None and not all(card.seen_thoroughly for card in self.cards):
+            found = await self._known_key(name, preferred, use, thorough=True)
         return found
 
     async def _known_key(
-        self, name: str, preferred: Card | None, use: Use | None
+        self, name: str, preferred: Card | None, use: Use | None, *, thorough: bool = False
     ) -> tuple[Card, CardKey] | None:
         # Keys that are known already are looked through first: a card that is at work, or waits
         # for its user, must not hold up the finding of another one's key.
         order = sorted(self.cards, key=lambda c: (c.known_view is None, c is not preferred))
         for card in order:
-            view = await self.view(card)
+            view = await self.view(card, thorough=thorough)
             key = view.find(name, use) if view else None
             if key is not None:
                 return card, key
         return None
 
-    async def view(self, card: Card) -> View | None:
+    async def view(self, card: Card, *, thorough: bool = False) -> View | None:
         """The card's view, or None, with a line in the log, if it cannot be read."""
         try:
-            return await card.view()
+            return await card.view(thorough=thorough)
         except TokenError as error:
             _log.warning("keys of %s can't be read: %s", card.info.name, error)
             return None
@@ -184,11 +207,15 @@ class Registry:
     def _look_at_all(self, *, prompt: bool = False) -> None:
         self._watch()
         for source in self._sources:
-            if source.busy:
-                source.again = True
-            elif source.prompt or not (prompt and source.seen):
-                source.busy = True
-                self._nursery.start_soon(self._look_at, source)
+            if source.busy or source.prompt or not (prompt and source.seen):
+                self._look(source)
+
+    def _look(self, source: _Source) -> None:
+        if source.busy:
+            source.again = True
+        else:
+            source.busy = True
+            self._nursery.start_soon(self._look_at, source)
 
     async def _look_at(self, source: _Source) -> None:
         while source.busy:
@@ -232,7 +259,7 @@ class Registry:
             return
         source.cards[place] = None
         if token is not None:
-            card = Card(token, source.provider, place, self._make_view)
+            card = Card(token, source.provider, place, self._make_view, self._nursery)
             source.cards[place] = card
             self._cards.append(card)
             _log.info("new token %s in %s", card.serial, place.name)

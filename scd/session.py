@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import trio
+
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
 from backends.token import Use
 from scd.card import Card
 from scd.config import Config
+from scd.lock import Lock
 from scd.registry import Registry
 from scd.view import CardKey
 
@@ -20,13 +23,19 @@ class Shared:
 
     ``socket_name``: where further clients connect, None without a socket.
     ``synopses``: of all commands, by keyword.
+    ``modern``: whether the clients are of GnuPG 2.3 or later; None while that is not known.
+    ``agent_asked``: set once that is as known as it will be; None if nobody is asked.
+    ``lock``: that of LOCK; sessions own it.
     """
 
     config: Config
     registry: Registry
     socket_name: str | None
     synopses: Mapping[str, str]
+    modern: bool | None = None
+    agent_asked: trio.Event | None = None
     sessions: set[Session] = field(default_factory=set)
+    lock: Lock = field(default_factory=Lock)
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +56,15 @@ class Session:
     @property
     def registry(self) -> Registry:
         return self.shared.registry
+
+    @property
+    def locked_out(self) -> bool:
+        """Whether another client keeps this one from the cards."""
+        return self.shared.lock.refuses(self)
+
+    def unlock(self) -> None:
+        """Let go of the cards, if it is this client that keeps others from them."""
+        self.shared.lock.release(self)
 
     def use(self, card: Card) -> None:
         """Make this the client's card, and the one that later clients find first."""

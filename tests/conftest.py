@@ -11,6 +11,7 @@ import pytest
 
 from tests.bed.card import openpgp_card
 from tests.bed.pcsc import Pcscd
+from tests.bed.pinpad import Keys
 from tests.bed.virtual_reader import VirtualReader
 from tests.pkcs11.stub import VARIABLE, Orders, build_stub
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def pcscd() -> Iterator[Pcscd]:
-    """A private pcscd with two readers; who stops it starts it again."""
-    with Pcscd() as running:
+    """A private pcscd with two readers, and two more that have a pinpad; who stops it starts it
+    again."""
+    with Pcscd(pinpad=True) as running:
         yield running
 
 
@@ -35,6 +37,22 @@ def reader(pcscd: Pcscd) -> Iterator[VirtualReader]:
         other.fault, other.latency = None, 0.0
         other.wait_unused()
         other.remove()
+
+
+@pytest.fixture
+def pinpad_reader(pcscd: Pcscd, reader: VirtualReader) -> VirtualReader:
+    """An empty reader with a pinpad, and no card in any other."""
+    pinpad_reader = pcscd.pinpad_readers[0]
+    pinpad_reader.apdus.clear()
+    return pinpad_reader
+
+
+@pytest.fixture
+def keys(pcscd: Pcscd) -> Keys:
+    """The user in front of the pinpad, who has not typed anything."""
+    assert pcscd.keys is not None
+    pcscd.keys.be()
+    return pcscd.keys
 
 
 @pytest.fixture

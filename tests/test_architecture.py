@@ -17,6 +17,7 @@ ARROWS = {"assuan": {"assuan"}, "backends": {"backends"}, "scd": set(ROOMS)}
 #: Library -> files and folders that may import it.
 LIBRARIES = {
     "trio": ("assuan/", "scd/"),
+    "cryptography": ("scd/challenge.py",),
     "smartcard": ("backends/openpgp/pcsc.py",),
     "pkcs11": ("backends/pkcs11/module.py",),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from backends.curves import BY_OID, Curve, Form
+from collections.abc import Iterator
+
+from backends.curves import BY_OID, Curve, Form, encode_oid
 from backends.errors import Broken
 from backends.openpgp import tlv
 from backends.token import (
@@ -16,6 +18,7 @@ from backends.token import (
 
 RSA, ECDH, ECDSA, EDDSA = 1, 18, 19, 22
 _PUBLIC_WANTED = 0xFF
+_INFORMATION = 0xFA
 _MODULUS, _EXPONENT, _POINT = 0x81, 0x82, 0x86
 _PUBLIC_KEY = 0x7F49
 
@@ -38,6 +41,40 @@ def parse_algorithm(data: bytes) -> Algorithm | None:
     return None
 
 
+def encode_algorithm(algorithm: Algorithm) -> bytes:
+    """The content of DO C1 to C3."""
+    if isinstance(algorithm, ECAlgorithm):
+        wanted = bytes((_PUBLIC_WANTED,)) if algorithm.public_wanted else b""
+        return bytes((algorithm.algo,)) + encode_oid(algorithm.curve.oid) + wanted
+    numbers = (algorithm.nbits, algorithm.ebits)
+    middle = b"".join(number.to_bytes(2, "big") for number in numbers)
+    return bytes((RSA,)) + middle + bytes((algorithm.import_format,))
+
+
+def parse_information(data: bytes) -> Iterator[tuple[int, Algorithm]]:
+    """DO FA (section 4.4.3.11): tag and algorithm of each entry, DO C1 to C3 among them.
+
+    Cards give it with or without its own tag and length, padded with zeros, or cut off; what is
+    not understood is left out.
+    """
+    at = _start_of_information(data)
+    while at + 2 <= len(data):
+        tag, length = data[at], data[at + 1]
+        value = data[at + 2 : at + 2 + length]
+        at += 2 + length
+        algorithm = parse_algorithm(value) if len(value) == length else None
+        if algorithm is not None:
+            yield tag, algorithm
+
+
+def _start_of_information(data: bytes) -> int:
+    """Where the content begins; a length that does not agree is the card's mistake (GnuPG
+    scd/app-openpgp.c, do_getattr, on YubiKeys)."""
+    if data[:1] != bytes((_INFORMATION,)):
+        return 0
+    return 2 + {0x81: 1, 0x82: 2}.get(data[1] if len(data) > 1 else 0, 0)
+
+
 def parse_public_key(data: bytes, algorithm: Algorithm | None) -> PublicKey:
     """The answer to GENERATE ASYMMETRIC KEY PAIR: 7F49 with 81 modulus and 82 exponent, or 86
     point.  Raises Broken where the two do not fit together."""
@@ -58,17 +95,11 @@ def _point(point: bytes, curve: Curve) -> bytes:
     return point
 
 
-def encode_oid(dotted: str) -> bytes:
-    """The content of a DER OBJECT IDENTIFIER, without tag and length."""
-    first, second, *rest = (int(arc) for arc in dotted.split("."))
-    return b"".join(_base128(arc) for arc in (40 * first + second, *rest))
-
-
-def _base128(number: int) -> bytes:
-    octets = [number & 0x7F]
-    while number := number >> 7:
-        octets.append(0x80 | number & 0x7F)
-    return bytes(reversed(octets))
+def is_of(public: PublicKey, algorithm: Algorithm | None) -> bool:
+    """Whether the key is one that a slot with these attributes holds."""
+    if isinstance(public, RSAPublicKey):
+        return isinstance(algorithm, RSAAlgorithm) and algorithm.nbits == public.n.bit_length()
+    return isinstance(algorithm, ECAlgorithm) and algorithm.curve == public.curve
 
 
 _CURVES: dict[bytes, Curve] = {encode_oid(oid): curve for oid, curve in BY_OID.items()}

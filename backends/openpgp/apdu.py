@@ -32,7 +32,7 @@ class Command:
     ins: int
     p1: int
     p2: int
-    data: bytes = b""
+    data: bytes | bytearray = b""
     le: int | None = None
     cla: int = 0
 
@@ -138,6 +138,10 @@ class Channel:
     def send(self, command: Command) -> Response:
         """Raises NotSupported, with nothing sent, if the data are too long for this card."""
         return self._whole(self._pick(command).send(command))
+
+    def check(self, command: Command) -> None:
+        """Raise NotSupported where :meth:`send` would."""
+        self._pick(command)
 
     def _pick(self, command: Command) -> Sender:
         fits = len(command.data) <= SHORT_DATA

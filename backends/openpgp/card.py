@@ -1,4 +1,4 @@
-"""An OpenPGP card as a Token of the contract.  Writing is not here."""
+"""An OpenPGP card as a Token of the contract: reading and using it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from backends.errors import (
     NotFound,
     NotSupported,
     PinNeeded,
-    Terminated,
     TimedOut,
-    TokenError,
     UseRefused,
 )
 from backends.openpgp import operations, tlv
 from backends.openpgp.apdu import Command
 from backends.openpgp.application import Application
-from backends.openpgp.data_objects import ATTRIBUTES, DO, LENGTHS, split
-from backends.openpgp.description import describe, describe_terminated
-from backends.openpgp.link import Link
+from backends.openpgp.data_objects import ATTRIBUTES, LENGTHS
+from backends.openpgp.memory import Memory
 from backends.openpgp.pins import Pin
 from backends.openpgp.slots import BY_REF, SLOTS, Slot
 from backends.token import Algorithm, Attribute, Key, PinRef, PinRequest, TokenInfo
@@ -34,35 +31,15 @@ _MAX_CHALLENGE = 254
 #: GET DATA, its odd twin, GET RESPONSE, GET CHALLENGE: raw APDUs that leave a card as it was.
 _HARMLESS = frozenset({0xCA, 0xCB, 0xC0, _GET_CHALLENGE})
 _DER_SEQUENCE = 0x30
-
-
-def open_card(link: Link) -> OpenPGPCard | None:
-    """The card at the end of ``link``; None, with the link closed, if it is no OpenPGP card.
-
-    A terminated card is opened too, so that it can be activated by raw APDUs; until it is found
-    by the provider again, all else raises Terminated or Removed.
-    """
-    application = Application(link)
-    try:
-        application.open()
-        info = application.session.run(lambda: describe(application))
-    except NotFound as exc:
-        log.debug("%s: %s", link.reader, exc)
-        link.close()
-        return None
-    except Terminated:
-        info = describe_terminated(application)
-    except TokenError:
-        link.close()
-        raise
-    return OpenPGPCard(application, info)
+_TOUCH_SWITCHES = (Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3)
 
 
 class OpenPGPCard:
     """Meets Token and RawCard."""
 
-    def __init__(self, application: Application, info: TokenInfo) -> None:
+    def __init__(self, application: Application, info: TokenInfo, memory: Memory) -> None:
         self._application = application
+        self._memory = memory
         self._session = application.session
         self._pins = application.pins
         self._info = info
@@ -72,7 +49,7 @@ class OpenPGPCard:
         return self._info
 
     def keys(self, *, thorough: bool = False) -> Sequence[Key]:
-        return self._session.run(self._keys)
+        return self._session.run(lambda: self._keys(thorough))
 
     def algorithms(self) -> Sequence[Algorithm | None]:
         return self._session.run(lambda: [self._application.algorithm(slot) for slot in SLOTS])
@@ -81,7 +58,16 @@ class OpenPGPCard:
         return self._session.run(lambda: self._attributes(names))
 
     def remembered(self, names: Collection[Attribute]) -> Mapping[Attribute, bytes]:
-        return {}
+        found = {
+            name: self._application.objects.kept(ATTRIBUTES[name])
+            for name in ATTRIBUTES.keys() & names
+        }
+        if Attribute.DISP_NAME in names and found[Attribute.DISP_NAME] is None:
+            found[Attribute.DISP_NAME] = self._memory.holder(self._info.serial)
+        button = self._application.button
+        if Attribute.BUTTON in names and button is not None:
+            found[Attribute.BUTTON] = bytes([button])
+        return {name: value for name, value in found.items() if value is not None}
 
     def certificate(self, ref: str) -> bytes | None:
         slot = _slot(ref)
@@ -119,8 +105,13 @@ class OpenPGPCard:
         answer = self._use(slot, operations.decipher(key.public, ciphertext), pin)
         return operations.parse_deciphered(key.public, answer)
 
+    def settle(self) -> None:
+        if not self._pins.settled:
+            self._session.run(self._pins.settle)
+
     def touch_wanted(self, key: Key) -> bool:
-        return False
+        uif = self._application.objects.kept(_slot(key.ref).uif)
+        return bool(uif and uif[0])
 
     def random(self, n: int) -> bytes:
         capabilities = self._session.run(self._application.capabilities)
@@ -144,6 +135,7 @@ class OpenPGPCard:
         self._session.reset()
 
     def close(self) -> None:
+        self._pins.forget()
         self._session.link.close()
 
     def _use(self, slot: Slot, command: Command, pin: bytearray | None) -> bytes:
@@ -151,9 +143,11 @@ class OpenPGPCard:
         return self._session.run(lambda: self._use_within(slot, command, once))
 
     def _use_within(self, slot: Slot, command: Command, pin: Pin) -> bytes:
-        given = bool(pin)
-        if given or not self._pins.is_verified(slot.pin):
+        given = bool(pin) or not self._pins.is_verified(slot.pin)
+        if given:
             self._pins.verify(slot.pin, pin)
+        else:
+            self._pins.settle_for(slot.pin)
         try:
             return self._session.command(command)
         except PinNeeded:
@@ -166,30 +160,42 @@ class OpenPGPCard:
             self._pins.forget(slot.pin)
             raise
 
-    def _keys(self) -> list[Key]:
-        objects = self._application.objects
-        fingerprints = split(objects.get(DO.FINGERPRINTS) or b"", 20)
-        times = split(objects.get(DO.KEY_TIMES) or b"", 4)
-        keys = []
-        for slot, fingerprint, time in zip(SLOTS, fingerprints, times, strict=True):
-            public = self._application.public_key(slot)
-            if public is not None:
-                known = fingerprint if any(fingerprint) else None
-                created = int.from_bytes(time, "big") or None
-                keys.append(Key(slot.ref, slot.use, public, fingerprint=known, created=created))
-        return keys
+    def _keys(self, thorough: bool) -> list[Key]:
+        found = (self._key(slot, thorough) for slot in SLOTS)
+        return [key for key in found if key is not None]
+
+    def _key(self, slot: Slot, thorough: bool) -> Key | None:
+        application = self._application
+        holds_key = application.holds_key(slot)
+        if holds_key is False or (holds_key is None and not thorough):
+            return None
+        public = application.public_key(slot)
+        if public is None:
+            return None
+        fingerprint = application.fingerprint(slot)
+        known = fingerprint if any(fingerprint) else None
+        created = application.created(slot) or None
+        return Key(slot.ref, slot.use, public, fingerprint=known, created=created)
 
     def _attributes(self, names: Collection[Attribute]) -> dict[Attribute, bytes]:
         found = {}
-        for name in names:
+        for name in ATTRIBUTES.keys() & names:
             try:
-                value = self._application.objects.get(ATTRIBUTES[name]) if self._has(name) else None
+                value = self._attribute(name) if self._has(name) else None
             except Broken as exc:
                 log.warning("%s: left out: %s", name.value, exc)
                 continue
             if value is not None:
                 found[name] = value[: LENGTHS.get(name)]
+        if Attribute.BUTTON in names:
+            found[Attribute.BUTTON] = bytes([self._application.has_button()])
+        if Attribute.DISP_NAME in found:
+            self._memory.keep_holder(self._info.serial, found[Attribute.DISP_NAME])
         return found
+
+    def _attribute(self, name: Attribute) -> bytes | None:
+        recent = self._pins.take_recent() if name is Attribute.CHV_STATUS else None
+        return recent or self._application.objects.get(ATTRIBUTES[name])
 
     def _has(self, name: Attribute) -> bool:
         """Whether it makes sense to ask the card: what it cannot have costs no APDU."""
@@ -199,11 +205,10 @@ class OpenPGPCard:
             Attribute.PRIVATE_DO_2: capabilities.private_dos,
             Attribute.PRIVATE_DO_3: capabilities.private_dos and self.is_verified(PinRef.PW1_82),
             Attribute.PRIVATE_DO_4: capabilities.private_dos and self.is_verified(PinRef.PW3),
-            Attribute.UIF_1: capabilities.button,
-            Attribute.UIF_2: capabilities.button,
-            Attribute.UIF_3: capabilities.button,
             Attribute.KDF: capabilities.kdf,
         }
+        if name in _TOUCH_SWITCHES:
+            return self._application.has_button()
         return conditions.get(name, True)
 
     def _random(self, n: int, most: int) -> bytes:
@@ -223,13 +228,10 @@ def _slot(ref: str) -> Slot:
         raise NotFound(f"an OpenPGP card has no key {ref}") from None
 
 
-def _der(data: bytes) -> bytes | None:
-    """A certificate without what pads its data object; None if it is none."""
+def _der(data: bytes) -> bytes:
+    """A certificate without what pads its data object; anything else as it is."""
     try:
         tag, value = next(tlv.parse(data), (None, b""))
     except Broken:
-        tag, value = None, b""
-    if tag != _DER_SEQUENCE:
-        log.warning("what is in the certificate object is no certificate")
-        return None
-    return tlv.encode(_DER_SEQUENCE, value)
+        return data
+    return tlv.encode(_DER_SEQUENCE, value) if tag == _DER_SEQUENCE else data

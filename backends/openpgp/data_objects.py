@@ -33,7 +33,20 @@ class DO(enum.IntEnum):
     PW_STATUS = 0xC4
     FINGERPRINTS = 0xC5
     CA_FINGERPRINTS = 0xC6
+    CA_FINGERPRINT_1 = 0xCA
+    CA_FINGERPRINT_2 = 0xCB
+    CA_FINGERPRINT_3 = 0xCC
+    FINGERPRINT_SIG = 0xC7
+    FINGERPRINT_DEC = 0xC8
+    FINGERPRINT_AUT = 0xC9
     KEY_TIMES = 0xCD
+    TIME_SIG = 0xCE
+    TIME_DEC = 0xCF
+    TIME_AUT = 0xD0
+    SM_KEY_ENC = 0xD1
+    SM_KEY_MAC = 0xD2
+    RESETTING_CODE = 0xD3
+    AES_KEY = 0xD5
     UIF_SIG = 0xD6
     UIF_DEC = 0xD7
     UIF_AUT = 0xD8
@@ -251,15 +264,18 @@ class ExtendedCapabilities:
     secure_messaging: int = 0
     max_challenge: int = 0
     max_certificate: int = 0
+    #: Bytes of URL, login data and private objects in version 3; in version 2 the longest command.
+    max_special: int = 0
 
     @classmethod
     def parse(cls, data: bytes) -> ExtendedCapabilities:
-        padded = data.ljust(6, b"\0")
+        padded = data.ljust(8, b"\0")
         return cls(
             padded[0],
             padded[1],
             int.from_bytes(padded[2:4], "big"),
             int.from_bytes(padded[4:6], "big"),
+            int.from_bytes(padded[6:8], "big"),
         )
 
     @property
@@ -267,8 +283,34 @@ class ExtendedCapabilities:
         return bool(self.flags & 0x40)
 
     @property
+    def key_import(self) -> bool:
+        return bool(self.flags & 0x20)
+
+    @property
+    def pw_status_changeable(self) -> bool:
+        return bool(self.flags & 0x10)
+
+    @property
+    def private_dos(self) -> bool:
+        return bool(self.flags & 0x08)
+
+    @property
+    def algorithm_changeable(self) -> bool:
+        return bool(self.flags & 0x04)
+
+    @property
+    def pso_aes(self) -> bool:
+        return bool(self.flags & 0x02)
+
+    @property
     def has_kdf(self) -> bool:
         return bool(self.flags & 0x01)
+
+
+def has_button(features: bytes) -> bool:
+    """DO 7F74: bit 6 of the first byte of object 81."""
+    told = tlv.find(features, 0x81)
+    return bool(told and told[0] & 0x20)
 
 
 def key_states(data: bytes) -> dict[int, int]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from backends.openpgp import tlv
 from backends.openpgp.application import PREFIX, Application
-from backends.openpgp.data_objects import AID, DO, ExtendedCapabilities
+from backends.openpgp.data_objects import AID, ExtendedCapabilities
 from backends.token import Capabilities, TokenInfo
 
 #: Algorithm of secure messaging in DO C0 (OpenPGP card 3.4 section 4.4.3.7) to OpenPGP's ciphers.
 _SM_CIPHERS = {0: 2, 1: 7, 2: 8, 3: 9}
-#: DO 7F74, object 81: bit 6 of the first byte says button.
-_FEATURES, _BUTTON = 0x81, 0x20
 #: A terminated card that tells no AID: all else zero, which is the number range of test cards.
 _NAMELESS = AID(PREFIX.ljust(16, b"\0"))
 _TERMINATED = 3
@@ -55,18 +52,17 @@ def card_type(atr: bytes) -> str:
 
 def _capabilities(application: Application) -> Capabilities:
     extended = application.capabilities()
-    features = tlv.find(application.objects.get(DO.GENERAL_FEATURES) or b"", _FEATURES) or b"\0"
     return Capabilities(
         get_challenge=extended.get_challenge,
-        key_import=bool(extended.flags & 0x20),
-        pw_status_changeable=bool(extended.flags & 0x10),
-        private_dos=bool(extended.flags & 0x08),
+        key_import=extended.key_import,
+        pw_status_changeable=extended.pw_status_changeable,
+        private_dos=extended.private_dos,
         max_certificate=extended.max_certificate,
-        algorithm_changeable=bool(extended.flags & 0x04),
+        algorithm_changeable=extended.algorithm_changeable,
         secure_messaging=_secure_messaging(extended),
         status_indicator=application.historical().status_indicator,
-        pso_aes=bool(extended.flags & 0x02),
-        button=bool(features[0] & _BUTTON) if features else False,
+        pso_aes=extended.pso_aes,
+        button=bool(application.button),
         kdf=extended.has_kdf,
     )
 

@@ -9,7 +9,9 @@ from backends.errors import NotSupported
 from backends.openpgp import tlv
 from backends.token import PinRef
 
-_ALGORITHM, _HASH, _COUNT, _SALT_PW1, _SALT_PW3 = 0x81, 0x82, 0x83, 0x84, 0x86
+_ALGORITHM, _HASH, _COUNT = 0x81, 0x82, 0x83
+_SALT_PW1, _SALT_RC, _SALT_PW3 = 0x84, 0x85, 0x86
+_INITIAL_PW1, _INITIAL_PW3 = 0x87, 0x88
 _NONE, _ITERATED_SALTED = b"\x00", b"\x03"
 #: OpenPGP hash algorithms (RFC 4880 section 9.4) that the card specification allows here.
 _HASHES = {b"\x08": "sha256", b"\x0a": "sha512"}
@@ -20,12 +22,16 @@ class KDF:
     """OpenPGP's iterated and salted S2K (RFC 4880 section 3.7.1.3).
 
     ``count``: octets that go into the hash, not the coded form of OpenPGP packets.
+    ``initial_pw1``, ``initial_pw3``: hashes of the PINs that the DO was made for; may be empty.
     """
 
     hash_name: str
     count: int
     salt_pw1: bytes
+    salt_rc: bytes
     salt_pw3: bytes
+    initial_pw1: bytes = b""
+    initial_pw3: bytes = b""
 
     @classmethod
     def parse(cls, data: bytes) -> KDF | None:
@@ -42,11 +48,14 @@ class KDF:
         if algorithm != _ITERATED_SALTED or name is None or salt is None:
             raise NotSupported("the card wants a key derivation for PINs that is not known")
         count = int.from_bytes(fields.get(_COUNT, b""), "big")
-        return cls(name, count, salt, fields.get(_SALT_PW3, salt))
+        salt_rc, salt_pw3 = fields.get(_SALT_RC, salt), fields.get(_SALT_PW3, salt)
+        initial = fields.get(_INITIAL_PW1, b""), fields.get(_INITIAL_PW3, b"")
+        return cls(name, count, salt, salt_rc, salt_pw3, *initial)
 
     def derive(self, ref: PinRef, pin: bytes | bytearray) -> bytearray:
         """The hash that stands for the PIN; 32 or 64 bytes."""
-        salted = bytearray(self.salt_pw3 if ref is PinRef.PW3 else self.salt_pw1) + pin
+        salts = {PinRef.PW3: self.salt_pw3, PinRef.RC: self.salt_rc}
+        salted = bytearray(salts.get(ref, self.salt_pw1)) + pin
         digest = hashlib.new(self.hash_name)
         whole, rest = divmod(max(self.count, len(salted)), len(salted))
         for _ in range(whole):

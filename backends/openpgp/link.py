@@ -34,6 +34,9 @@ class Link(Protocol):
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         """Send one APDU as it is; the answer ends with SW1 SW2."""
 
+    def control(self, code: int, data: bytes) -> bytes:
+        """Send a command to the reader itself.  Raises NotSupported if it does not take it."""
+
     def reconnect(self) -> None:
         """Find the card again after LinkLost, leaving it as it is."""
 

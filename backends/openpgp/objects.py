@@ -36,6 +36,12 @@ class Objects:
         parent = PARENT[do]
         return flatten(parent, self._plain(parent) or b"").get(do)
 
+    def kept(self, do: DO) -> bytes | None:
+        """The content if it is known without reading."""
+        parent = PARENT.get(do)
+        inside = flatten(parent, self._kept.get(parent) or b"") if parent else {}
+        return inside.get(do, self._kept.get(do))
+
     def forget(self) -> None:
         """Another program may have changed anything."""
         self._kept.clear()

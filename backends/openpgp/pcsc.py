@@ -13,7 +13,7 @@ from functools import cache
 
 from smartcard import scard
 
-from backends.errors import Broken, Busy, Removed, TokenError
+from backends.errors import Broken, Busy, NotSupported, Removed, TokenError
 from backends.openpgp.bounded import BoundedCall
 from backends.openpgp.link import LinkLost
 from backends.openpgp.watchdog import Watchdog
@@ -51,6 +51,9 @@ _REMOVED = frozenset(
         scard.SCARD_E_NO_READERS_AVAILABLE,
     }
 )
+#: What pcscd makes of a driver's "I do not know that", and of all else that a driver may answer to
+#: a control code (winscard.c, SCardControl; ifdwrapper.c, IFDControl).
+_NO_CONTROL = (scard.SCARD_E_UNSUPPORTED_FEATURE, scard.SCARD_E_NOT_TRANSACTED)
 _NO_SERVICE = frozenset({scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED})
 
 
@@ -229,6 +232,13 @@ class PCSCLink:
         finally:
             octets.clear()
         _check(code)
+        return bytes(answer)
+
+    def control(self, code: int, data: bytes) -> bytes:
+        result, answer = scard.SCardControl(self._handle.card, code, list(data))
+        if result in _NO_CONTROL:
+            raise NotSupported(_message(result))
+        _check(result)
         return bytes(answer)
 
     def reconnect(self) -> None:

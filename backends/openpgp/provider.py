@@ -11,7 +11,9 @@ from backends.openpgp.link import LinkLost
 from backends.token import Place, Token
 
 if TYPE_CHECKING:
+    from backends.openpgp.memory import Memory
     from backends.openpgp.pcsc import Context, ReaderState
+    from backends.openpgp.pinpad import PinpadOptions
 
 #: A reader that comes between the look at the list and the wait is missed by older services;
 #: the next round finds it.
@@ -21,14 +23,22 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class PCSCProvider:
-    """``reader_port``: serve only readers whose name contains it.
+    """``reader_port``: serve only readers whose name contains it.  ``memory``: of earlier times.
+    ``pinpad``: what to do with a pinpad that a reader has.
 
     PC/SC itself is loaded by the first call, not by the import.  ``wait_for_change`` may be
     called in a thread of its own at the same time as the rest.
     """
 
-    def __init__(self, reader_port: str | None = None) -> None:
+    def __init__(
+        self,
+        reader_port: str | None = None,
+        memory: Memory | None = None,
+        pinpad: PinpadOptions | None = None,
+    ) -> None:
         self._reader_port = reader_port
+        self._memory = memory
+        self._pinpad = pinpad
         self._looking: Context | None = None
         self._watch = _Watch()
 
@@ -49,9 +59,9 @@ class PCSCProvider:
         ]
 
     def open(self, place: Place) -> Token | None:
-        from backends.openpgp import card, pcsc
+        from backends.openpgp import opening, pcsc
 
-        return card.open_card(pcsc.PCSCLink(place.name))
+        return opening.open_card(pcsc.PCSCLink(place.name), self._memory, self._pinpad)
 
     def wait_for_change(self) -> bool:
         return self._watch.wait()

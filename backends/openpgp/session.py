@@ -91,6 +91,11 @@ class Session:
         with self._watched():
             return self.link.transmit(apdu)
 
+    def control(self, code: int, data: bytes) -> bytes:
+        """A command to the reader, not to the card."""
+        with self._watched():
+            return self.link.control(code, data)
+
     def disturb(self) -> None:
         """The card may be in any state now: select again before the next operation."""
         self._stale = True

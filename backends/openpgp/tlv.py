@@ -45,7 +45,12 @@ def unwrap(tag: int, data: bytes) -> bytes:
 
 def encode(tag: int, value: bytes) -> bytes:
     """One object with the shortest length field."""
-    return _number(tag) + _encode_length(len(value)) + value
+    return encode_header(tag, len(value)) + value
+
+
+def encode_header(tag: int, length: int) -> bytes:
+    """Tag and length without a value."""
+    return _number(tag) + _encode_length(length)
 
 
 def _tag(data: bytes, at: int) -> tuple[int, int]:

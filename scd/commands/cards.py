@@ -49,9 +49,11 @@ async def _selected(session: Session, application: str) -> Card:
         raise AssuanError(Code.NOT_SUPPORTED)
     session.card = None
     first = await session.first()
-    if not application:
+    if application in ("", "undefined"):
+        # Raw APDUs follow on "undefined", and they are meant for the card that the client had:
+        # gpg resets a card to its factory state by them.
         return first
-    if application in ("openpgp", "undefined"):
+    if application == "openpgp":
         # Asked for by name, an OpenPGP card goes before a token that looks like one.
         return next((card for card in session.registry.cards if card.native), first)
     raise AssuanError(Code.NOT_SUPPORTED)
@@ -81,14 +83,26 @@ async def switchapp(session: Session, args: bytes) -> None:
 async def restart(session: Session, args: bytes) -> None:
     # The card keeps its state: gpg-agent sends this whenever one of its clients ends.
     session.card = None
+    session.unlock()
 
 
 async def reset(session: Session, args: bytes) -> None:
     card, session.card = session.card, None
-    if card is not None and not card.gone:
-        async with card.lane:
-            await card.call(card.token.reset)
-            card.forget_view()
+    if card is not None and not card.gone and not session.locked_out:
+        await _reset(session, card)
+    if not Options(args).has("--keep-lock"):
+        session.unlock()
+
+
+async def _reset(session: Session, card: Card) -> None:
+    """The card is also the one that is meant next, as gpg's factory reset relies on."""
+    session.registry.choose(card)
+    async with card.lane:
+        await card.call(card.token.reset)
+        card.forget_view()
+    if card.disturbed:
+        # It may have been terminated, activated, or given another serial number.
+        await session.registry.reopen(card)
 
 
 async def disconnect(session: Session, args: bytes) -> None:
@@ -135,15 +149,16 @@ The only application is "openpgp"; other known names leave it chosen.""",
         restart,
         """RESTART
 
-Forget the card that this client chose.  Cards, PINs and other clients are
-not touched.""",
+Forget the card that this client chose, and free what it has locked.  Cards,
+PINs and other clients are not touched.""",
     ),
     "RESET": Handler(
         reset,
         """RESET [--keep-lock]
 
 Reset the current card, with all its verified PINs, and forget that this
-client chose it.""",
+client chose it.  A lock of this client ends, unless --keep-lock is given.
+After raw APDUs the card is looked at as if it were new.""",
     ),
     "DISCONNECT": Handler(
         disconnect,

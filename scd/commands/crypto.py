@@ -1,15 +1,23 @@
-"""Using keys: SETDATA, PKSIGN, PKAUTH, PKDECRYPT, CHECKPIN and RANDOM."""
+"""Using keys: SETDATA, PKSIGN, PKAUTH, PKDECRYPT and RANDOM."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from assuan.errors import AssuanError, Code
 from assuan.options import Options
 from assuan.server import Handler
-from backends.token import Attribute, PinRef, Use
+from backends.errors import PinNeeded
+from backends.token import Key, Token, Use
 from scd import digest
 from scd.card import Card
-from scd.pin import verify, with_pin
-from scd.session import Session, is_hex, is_keygrip
+from scd.challenge import challenge, is_answer
+from scd.pin import with_pin
+from scd.session import Session, is_hex
+from scd.view import CardKey
+from scd.waiting import ask_for_touch
 
 #: Bytes that SETDATA collects (scd/command.c, MAXLEN_SETDATA).
 _MAX_DATA = 4096
@@ -41,17 +49,36 @@ async def pksign(session: Session, args: bytes) -> None:
 
 
 async def pkauth(session: Session, args: bytes) -> None:
-    await _sign(session, Options(args).rest, None, auth=True)
+    options = Options(args)
+    if options.has("--challenge-response"):
+        await _prove(session, options.rest)
+    else:
+        await _sign(session, options.rest, None, auth=True)
+
+
+async def _prove(session: Session, name: bytes) -> None:
+    """Have the key sign what nobody knew before, and tell no more than that it did."""
+    session.data = b""
+    card, key = await _signing_key(session, name, Use.AUTHENTICATE)
+    tbs = challenge(key.key.public)
+    signature = await _use(session, card, key, card.token.sign, tbs)
+    if not is_answer(key.key.public, tbs, signature):
+        raise AssuanError(Code.BAD_SIGNATURE)
+
+
+async def _signing_key(session: Session, name: bytes, use: Use) -> tuple[Card, CardKey]:
+    card, key = await session.find_key(name.decode("ascii", "replace"), use)
+    if not key.key.use & (Use.SIGN | Use.AUTHENTICATE):
+        raise AssuanError(Code.WRONG_KEY_USAGE)
+    return card, key
 
 
 async def _sign(session: Session, name: bytes, hash_name: str | None, *, auth: bool) -> None:
     _require_data(session)
     use = Use.AUTHENTICATE if auth else Use.SIGN
-    card, key = await session.find_key(name.decode("ascii", "replace"), use)
-    if not key.key.use & (Use.SIGN | Use.AUTHENTICATE):
-        raise AssuanError(Code.WRONG_KEY_USAGE)
+    card, key = await _signing_key(session, name, use)
     tbs = digest.normalise(key.key.public, session.data, hash_name, auth=auth)
-    signature = await with_pin(session.conversation, card, key, card.token.sign, tbs)
+    signature = await _use(session, card, key, card.token.sign, tbs)
     await session.conversation.data(signature)
 
 
@@ -62,63 +89,53 @@ async def pkdecrypt(session: Session, args: bytes) -> None:
     if Use.DECRYPT not in key.key.use:
         raise AssuanError(Code.WRONG_KEY_USAGE)
     ciphertext = digest.decrypt_input(key.key.public, session.data)
-    plain = await with_pin(session.conversation, card, key, card.token.decrypt, ciphertext)
+    plain = await _use(session, card, key, card.token.decrypt, ciphertext)
     # Tells gpg-agent that the padding is gone already.
     await session.conversation.status("PADDING", "0")
     await session.conversation.data(digest.decrypt_output(key.key.public, plain))
 
 
+async def _use(
+    session: Session,
+    card: Card,
+    key: CardKey,
+    operation: Callable[[Key, bytes, bytearray | None], bytes],
+    data: bytes,
+) -> bytes:
+    """Run an operation of the card's token, with the PIN and the touch that it wants.
+
+    The card's lane is held from the question to the answer.  What needs no PIN is tried at first
+    where several clients may be at work on one token.
+    """
+    if card.lane.width > 1:
+        with suppress(PinNeeded):
+            async with card.lane.shared():
+                return await card.call(_without_pin, card.token, operation, key.key, data)
+    async with card.lane:
+        return await with_pin(
+            session.conversation,
+            card,
+            partial(card.token.pin_for, key.key),
+            partial(operation, key.key, data),
+            ask_for_touch if card.token.touch_wanted(key.key) else None,
+        )
+
+
+def _without_pin(
+    token: Token,
+    operation: Callable[[Key, bytes, bytearray | None], bytes],
+    key: Key,
+    data: bytes,
+) -> bytes:
+    """Do it, or raise PinNeeded: both in one go, which costs one change of threads."""
+    if token.pin_for(key) is not None:
+        raise PinNeeded("the PIN must be asked for")
+    return operation(key, data, None)
+
+
 def _require_data(session: Session) -> None:
     if not session.data:
         raise AssuanError(Code.INV_VALUE)
-
-
-async def checkpin(session: Session, args: bytes) -> None:
-    name = Options(args).rest.decode("ascii", "replace")
-    admin = name.endswith("[CHV3]")
-    card = await _card_named(session, name.removesuffix("[CHV3]"))
-    async with card.lane:
-        if admin:
-            await _check_admin_tries(card)
-        await verify(session.conversation, card, await _pin_ref(card, admin=admin))
-
-
-async def _pin_ref(card: Card, *, admin: bool) -> PinRef:
-    """Which PIN is checked.  PW1 is one PIN with two uses, and the token opens the other one
-    along; the one for signing is named where only that is of use (scd/app-openpgp.c,
-    verify_chv2)."""
-    if not card.native:
-        return PinRef.SO if admin else PinRef.USER
-    if admin:
-        return PinRef.PW3
-    values = await card.call(card.token.attributes, {Attribute.KEY_FPR})
-    others = values.get(Attribute.KEY_FPR, b"")[20:]
-    return PinRef.PW1_82 if any(others) else PinRef.PW1_81
-
-
-async def _card_named(session: Session, name: str) -> Card:
-    """CHECKPIN names a card by ``<serial>[/<fingerprint>]`` or by the keygrip of a key on it."""
-    serial = name.partition("/")[0]
-    if is_keygrip(name):
-        card, _ = await session.find_key(name)
-        return card
-    if not (is_hex(serial) and len(serial) == 32):
-        raise AssuanError(Code.INV_ID)
-    found = await session.registry.by_serial(serial)
-    if found is None:
-        raise AssuanError(Code.WRONG_CARD)
-    return found
-
-
-async def _check_admin_tries(card: Card) -> None:
-    """The admin PIN is only tried when a mistake can do no harm (scd/app-openpgp.c,
-    do_check_pin)."""
-    values = await card.call(card.token.attributes, {Attribute.CHV_STATUS})
-    status = values.get(Attribute.CHV_STATUS)
-    if status is not None and status[6] == 0:
-        raise AssuanError(Code.PIN_BLOCKED)
-    if status is not None and status[6] < 3:
-        raise AssuanError(Code.GENERAL, "fewer than three tries are left for the admin PIN")
 
 
 async def random(session: Session, args: bytes) -> None:
@@ -148,9 +165,12 @@ raw signature is returned as data.  Asks for the PIN by
     ),
     "PKAUTH": Handler(
         pkauth,
-        """PKAUTH <keygrip>|<keyref>
+        """PKAUTH [--challenge-response] <keygrip>|<keyref>
 
-Sign the data of SETDATA for authentication, as SSH wants it.""",
+Sign the data of SETDATA for authentication, as SSH wants it.  With
+--challenge-response random data are signed instead, the signature is
+verified, and nothing is returned; that takes an RSA key, or the Python
+package cryptography.""",
     ),
     "PKDECRYPT": Handler(
         pkdecrypt,
@@ -158,14 +178,6 @@ Sign the data of SETDATA for authentication, as SSH wants it.""",
 
 Decrypt the data of SETDATA: an RSA ciphertext, or the ephemeral public
 point of ECDH.  "S PADDING 0" tells that RSA padding was removed.""",
-    ),
-    "CHECKPIN": Handler(
-        checkpin,
-        """CHECKPIN <serialno>|<keygrip>
-
-Ask for the PIN of that card and verify it, without using a key.  With
-"[CHV3]" behind the serial number, the admin PIN, unless a wrong one could
-do harm.""",
     ),
     "RANDOM": Handler(
         random,

@@ -34,7 +34,7 @@ async def _connections(session: Session, args: str) -> str:
 
 
 async def _status(session: Session, args: str) -> str:
-    if session.card is not None and session.card.gone:
+    if session.locked_out or (session.card is not None and session.card.gone):
         return "r"
     await session.current()
     return "u"
@@ -185,7 +185,8 @@ Return information about the daemon as data or status lines:
   pid              process id
   socket_name      socket for further connections
   connections      number of clients
-  status           u: the card is usable, r: it was removed
+  status           u: the card is usable, r: it was removed, or another
+                   client has locked it
   reader_list      the readers and tokens, one a line
   deny_admin       OK if admin commands are denied
   app_list         supported applications

@@ -18,6 +18,8 @@ async def learn(session: Session, args: bytes) -> None:
     # A person looks at this card (gpg --card-status SERIAL), and will mean it in the next command
     # too.  SERIALNO --demand is no such sign: gpg-agent 2.2 demands one card after the other.
     session.use(card)
+    if options.has("--reread"):
+        card.forget_view()
     identity = not options.has("--keypairinfo")
     if identity:
         await session.conversation.status("READER", card.info.place)
@@ -25,8 +27,9 @@ async def learn(session: Session, args: bytes) -> None:
         if not options.has("--force"):
             await session.conversation.inquire("KNOWNCARDP", card.serial, limit=0)
     rows = attributes.learn_rows(identity=identity)
+    sparing = await _is_old(session)
     async with card.lane:
-        facts = await attributes.read_facts(card, rows, view=True)
+        facts = await attributes.read_facts(card, rows, view=True, sparing=sparing)
     for row in rows:
         for keyword, text in row.lines(facts):
             await session.conversation.status(keyword, text)
@@ -35,6 +38,13 @@ async def learn(session: Session, args: bytes) -> None:
         await session.conversation.status(*attributes.keypairinfo(key))
         if key.key.certificate:
             await session.conversation.status(*attributes.certinfo(key))
+
+
+async def _is_old(session: Session) -> bool:
+    """Whether the client is of GnuPG 2.2, which shows no touch switches."""
+    if session.shared.agent_asked is not None:
+        await session.shared.agent_asked.wait()
+    return session.shared.modern is False
 
 
 async def readkey(session: Session, args: bytes) -> None:
@@ -97,10 +107,11 @@ async def getattr_(session: Session, args: bytes) -> None:
         # gpg takes the first key of this list for its default key, and without -u fails if that
         # is not in the keyring.  A token does not know whether OpenPGP keys were made of its own.
         return
-    facts = attributes.facts_at_hand(card)
-    if row.asks:
+    if row.asks(card):
         async with card.lane:
             facts = await attributes.read_facts(card, [row])
+    else:
+        facts = attributes.facts_at_hand(card)
     for keyword, text in row.lines(facts):
         await session.conversation.status(keyword, text)
 
@@ -140,8 +151,9 @@ async def _listed(session: Session, use: Use | None) -> list[bytes]:
     """The keys of the cards known now; no look at the readers, no waiting for a card at work."""
     records = []
     for card in session.registry.cards:
+        thorough = use is not None and not card.lane.locked()
         busy = card.known_view is None and card.lane.locked()
-        view = None if busy else await session.registry.view(card)
+        view = None if busy else await session.registry.view(card, thorough=thorough)
         if view is not None:
             records += [attributes.keyinfo(card, key) for key in view.able(use)]
     return records
@@ -158,7 +170,8 @@ the client is first asked
   INQUIRE KNOWNCARDP <hex>
 
 and may cancel.  With --keypairinfo the reader and serial number are left
-out.  Of each key is told:
+out; with --reread the keys are read again.  --multi, for cards of several
+applications, is accepted.  Of each key is told:
 
   S KEYPAIRINFO <keygrip> <keyref> <usage> <epoch> <algo>
 

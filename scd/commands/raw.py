@@ -41,6 +41,7 @@ async def apdu(session: Session, args: bytes) -> None:
 
 async def _exchange(card: Card, token: RawCard, command: bytes, *, follow: bool) -> bytes:
     # The client may do anything to the card.
+    card.disturbed = True
     card.forget_view()
     answer = await card.call(token.transmit, command)
     collected = b""

@@ -52,6 +52,18 @@ def content(path: Path) -> bytes:
     return path.read_bytes()
 
 
+async def test_closing_the_listener_ends_the_service_quietly(path: Path) -> None:
+    sessions: list[Session] = []
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            listener = await listen(path)
+            nursery.start_soon(serve_socket, make_service(sessions), listener)
+            async with connect(path) as client:
+                await client.transact(b"NOP")
+                await listener.aclose()
+    assert is_free(path)
+
+
 async def test_mode_and_removal(path: Path) -> None:
     async with serving(path, []):
         assert mode(path) == "srw-------"

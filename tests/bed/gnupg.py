@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: The command under test, in the virtual environment that runs the tests.
 ANYSCD = Path(sys.executable).parent / "anyscd"
+
+#: What a pinentry answers: always the same, one PIN after the other, or None for not at all.
+Pin = str | None | Sequence[str | None]
 
 #: Lines of each log that the report of a failure shows.
 _LOG_END = 30
@@ -85,7 +88,7 @@ class Home:
         self,
         gnupg: GnuPG,
         scdaemon: Path | None = None,
-        pins: Mapping[str, str | None] | None = None,
+        pins: Mapping[str, Pin] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.gnupg = gnupg
@@ -99,12 +102,14 @@ class Home:
             "PATH": f"{gnupg.bin}:{os.environ['PATH']}",
             **(env or {}),
         }
+        self._agent = 0
         self._configure(scdaemon or gnupg.scdaemon)
         self.set_pins(pins or {})
 
     def __enter__(self) -> Home:
         try:
             self.gpg_agent("--daemon")
+            self._agent = int(self.ask_agent("GETINFO pid"))
             self.env["SSH_AUTH_SOCK"] = self.ask_agent("GETINFO ssh_socket_name")
         except BaseException:
             self.close()
@@ -121,7 +126,7 @@ class Home:
 
     def close(self) -> None:
         """End the agent and what it started, and delete the home."""
-        served = processes_of(str(self.path))
+        served = [*processes_of(str(self.path)), *([self._agent] if self._agent else [])]
         self.connect_agent("KILLAGENT", check=False)
         stubborn = [pid for pid in served if not end(pid)]
         log = self.log_end
@@ -147,9 +152,13 @@ class Home:
         lines = log.read_text().splitlines() if log.exists() else []
         return [Prompt(**json.loads(line)) for line in lines]
 
-    def set_pins(self, pins: Mapping[str, str | None]) -> None:
+    def set_pins(self, pins: Mapping[str, Pin]) -> None:
         """Say what the pinentry answers from now on."""
         (self.path / "pins.json").write_text(json.dumps(dict(pins)))
+
+    def send_to_pinpad(self, pipe: Path, line: str) -> None:
+        """Say what the user types at a reader, once the pinentry tells to use its pinpad."""
+        (self.path / "pinpad.json").write_text(json.dumps({"pipe": str(pipe), "line": line}))
 
     def gpg(
         self, *arguments: str | Path, input: str | bytes = b"", check: bool = True
@@ -194,6 +203,7 @@ class Home:
         pinentry.chmod(0o755)
         (self.path / "gpg-agent.conf").write_text(
             f"scdaemon-program {scdaemon}\npinentry-program {pinentry}\nenable-ssh-support\n"
+            "s2k-count 65536\n"  # else it finds out first how fast the machine is
             f"log-file {self.path}/gpg-agent.log\ndebug ipc\nextra-socket none\n"
             "browser-socket none\n"
         )

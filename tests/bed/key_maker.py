@@ -43,7 +43,8 @@ def set_algorithm(card: Card, slot: int, kind: str) -> None:
 def make_key(card: Card, slot: int, kind: str, created: int = _CREATED) -> PublicKey:
     """Generate a key in a slot, with fingerprint and creation time as GnuPG would set them."""
     curve = KINDS[kind].curve
-    if curve is not None and curve.form is Form.WEIERSTRASS:
+    jcecard = hasattr(card, "_crypto")
+    if jcecard and curve is not None and curve.form is Form.WEIERSTRASS:
         WeierstrassKeys(card, curve, [slot])
     set_algorithm(card, slot, kind)
     answer = _send(card, bytes.fromhex("00478000000002") + _CRT[slot] + b"\0\0")

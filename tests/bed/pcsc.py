@@ -1,7 +1,8 @@
 """A private pcscd with virtual readers: own socket, own ports, own configuration.
 
 pcscd (1.9 and 2.x) takes a listening socket from whoever starts it, as systemd does: that is what
-keeps it off the machine's own /run/pcscd/pcscd.comm.  The readers are vpcd's, two to a driver.
+keeps it off the machine's own /run/pcscd/pcscd.comm.  The readers are vpcd's, two to a driver; the
+last two may have a pinpad.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 from smartcard import scard
 
+from tests.bed.pinpad import Keys
 from tests.bed.process import DEADLINE, ProgramFailed, run
 from tests.bed.virtual_reader import VirtualReader
 
 SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
 
 _PROGRAM = "/usr/sbin/pcscd"
-_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+_DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _READER = "Virtual PCD"
 _SLOTS = 2
 _STARTS = 5
@@ -45,16 +47,19 @@ def _private_directory() -> Path:
 class Pcscd:
     """A running pcscd; at most one at a time in a process (see :func:`_private_directory`).
 
-    ``readers``: two for each driver, in the order in which PC/SC lists them.  ``env``: what a
-    client needs in its environment; this process's own has it too, from the first start on.
+    ``readers``: two for each driver, in the order in which PC/SC lists them.  ``keys``: with
+    ``pinpad``, those of ``pinpad_readers``, which are two more.  ``env``: what a client needs in
+    its environment; this process's own has it too, from the first start on.
     """
 
-    def __init__(self, drivers: int = 1) -> None:
+    def __init__(self, drivers: int = 1, pinpad: bool = False) -> None:
         self.directory = _private_directory()
         self.socket = self.directory / "pcscd.comm"
         self.log = self.directory / "pcscd.log"
         self.env = {SOCKET_VARIABLE: str(self.socket)}
-        self.readers = [VirtualReader(self._wait) for _ in range(drivers * _SLOTS)]
+        self.keys = Keys(self.directory / "pinpad.so", _DRIVER) if pinpad else None
+        self.readers = [VirtualReader(self._wait) for _ in range((drivers + pinpad) * _SLOTS)]
+        self.pinpad_readers = self.readers[drivers * _SLOTS :]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Pcscd:
@@ -120,17 +125,24 @@ class Pcscd:
         folder.mkdir()
         ports: list[int] = []
         entries = []
-        for number in range(len(self.readers) // _SLOTS):
+        for number, driver in enumerate(self._drivers()):
             port = _free_ports(_SLOTS)
             ports += range(port, port + _SLOTS)
-            # vpcd keeps its slots in static variables: a second entry needs a copy of its own.
-            driver = shutil.copy(_DRIVER, self.directory / f"vpcd{number}.so")
             entries.append(
-                f'FRIENDLYNAME "{_READER} {number}"\nDEVICENAME /dev/null:{port:#x}\n'
+                # GnuPG 2.4 takes a reader-port without a colon for a number.
+                f'FRIENDLYNAME "{_READER} :{number}"\nDEVICENAME /dev/null:{port:#x}\n'
                 f"LIBPATH {driver}\nCHANNELID {port:#x}\n"
             )
         (folder / "vpcd").write_text("\n".join(entries))
         return ports
+
+    def _drivers(self) -> Iterator[Path]:
+        """vpcd keeps its slots in static variables: each entry needs a copy of its own."""
+        plain = len(self.readers) - len(self.pinpad_readers)
+        for number in range(plain // _SLOTS):
+            yield Path(shutil.copy(_DRIVER, self.directory / f"vpcd{number}.so"))
+        if self.keys is not None:
+            yield self.keys.driver
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = f'LISTEN_PID=$$ LISTEN_FDS=1 exec {_PROGRAM} "$@" 3<&0 </dev/null'

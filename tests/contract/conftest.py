@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 
+from backends.changes import PinKeeper, Writable
+from backends.openpgp.opening import open_card
 from backends.openpgp.provider import PCSCProvider
 from backends.pkcs11.config import ModuleConfig
 from backends.pkcs11.provider import PKCS11Provider
-from backends.token import Provider, Token
+from backends.token import PinRef, Provider, Token
 from tests import fake
-from tests.bed.card import USER_PIN
+from tests.bed.card import ADMIN_PIN, USER_PIN
 from tests.bed.key_maker import allow_several_signatures, make_key
+from tests.bed.simulated import PRESETS, Profile, SimulatedCard
 from tests.bed.softhsm import MODULE, SoftHSM
-from tests.bed.virtual_reader import VirtualReader
-from tests.contract.specimens import Specimen
+from tests.bed.virtual_reader import Card, VirtualReader
+from tests.contract.specimens import Changeable, Specimen
+from tests.openpgp.links import VirtualLink
 
 Maker = Callable[[pytest.FixtureRequest], Iterator[Specimen]]
+
+#: As cards are delivered.
+PINS = {
+    PinRef.PW1_81: USER_PIN.encode(),
+    PinRef.PW1_82: USER_PIN.encode(),
+    PinRef.PW3: ADMIN_PIN.encode(),
+}
 
 
 def fake_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
@@ -27,7 +39,22 @@ def fake_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
 
 def card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Specimen]:
     card = request.getfixturevalue("card")
-    for slot, kind in enumerate(("ed25519", "cv25519", "rsa2048"), 1):
+    counters = card.card_state.pin_data
+    kinds = ("ed25519", "cv25519", "rsa2048")
+    yield from behind_pcscd(request, card, kinds, lambda: int(counters.pw1_retry_counter))
+
+
+def simulated_card(request: pytest.FixtureRequest) -> Iterator[Specimen]:
+    card = SimulatedCard()
+    kinds = ("rsa2048", "nistp256-ecdh", "nistp256")
+    yield from behind_pcscd(request, card, kinds, lambda: card.pins.pw1.tries)
+
+
+def behind_pcscd(
+    request: pytest.FixtureRequest, card: Card, kinds: Sequence[str], tries: Callable[[], int]
+) -> Iterator[Specimen]:
+    """A card of either kind with keys of these kinds in its slots."""
+    for slot, kind in enumerate(kinds, 1):
         make_key(card, slot, kind)
     allow_several_signatures(card, True)
     reader: VirtualReader = request.getfixturevalue("reader")
@@ -35,8 +62,7 @@ def card_behind_pcscd(request: pytest.FixtureRequest) -> Iterator[Specimen]:
     provider = PCSCProvider()
     try:
         token = only_token(provider)
-        counters = card.card_state.pin_data
-        yield Specimen(token, USER_PIN.encode(), b"654321", lambda: counters.pw1_retry_counter)
+        yield Specimen(token, USER_PIN.encode(), b"654321", tries)
         token.close()
     finally:
         provider.close()
@@ -77,6 +103,7 @@ def filled_softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 FAMILIES: dict[str, Maker] = {
     "fake": fake_token,
     "card": card_behind_pcscd,
+    "simulated": simulated_card,
     "softhsm": softhsm_token,
 }
 
@@ -84,3 +111,62 @@ FAMILIES: dict[str, Maker] = {
 @pytest.fixture(params=FAMILIES)
 def specimen(request: pytest.FixtureRequest) -> Iterator[Specimen]:
     yield from FAMILIES[request.param](request)
+
+
+def empty_fake_card(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    card = fake.FakeCard()
+    yield Changeable(card, PINS, lambda ref: card.pins.tries[ref])
+
+
+def jcecard(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    """Behind pcscd."""
+    card = request.getfixturevalue("card")
+    reader: VirtualReader = request.getfixturevalue("reader")
+    names = {PinRef.PW1_81: "pw1", PinRef.RC: "rc", PinRef.PW3: "pw3"}
+
+    def tries(ref: PinRef) -> int:
+        return int(getattr(card.card_state.pin_data, f"{names[ref]}_retry_counter"))
+
+    reader.insert(card)
+    provider = PCSCProvider()
+    try:
+        token = only_token(provider)
+        assert isinstance(token, Writable)
+        assert isinstance(token, PinKeeper)
+        yield Changeable(token, PINS, tries)
+        token.close()
+    finally:
+        provider.close()
+
+
+def simulated(profile: Profile, request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    card = SimulatedCard(profile)
+
+    def tries(ref: PinRef) -> int:
+        pins = card.pins
+        kinds = {PinRef.PW1_81: pins.pw1, PinRef.RC: pins.reset_code, PinRef.PW3: pins.pw3}
+        return kinds[ref].tries
+
+    token = open_card(VirtualLink(card))
+    assert token is not None
+    yield Changeable(token, PINS, tries)
+
+
+CHANGEABLE: dict[str, Callable[[pytest.FixtureRequest], Iterator[Changeable]]] = {
+    "fake": empty_fake_card,
+    "jcecard": jcecard,
+    "simulated": partial(simulated, Profile()),
+    "forgetful": partial(simulated, Profile(attributes_drop_pw3=True)),
+    "short": partial(simulated, PRESETS["no_extended"]),
+}
+
+
+@pytest.fixture(params=CHANGEABLE)
+def changeable(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    yield from CHANGEABLE[request.param](request)
+
+
+@pytest.fixture(params=[name for name in CHANGEABLE if name != "jcecard"])
+def importing(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    """Those that use what was imported; jcecard takes RSA keys and then has none."""
+    yield from CHANGEABLE[request.param](request)

@@ -1,11 +1,13 @@
-"""One token of each family of devices, its PIN not verified."""
+"""One token of each family of devices, with no PIN verified."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from backends.token import Token
+from backends.changes import PinKeeper, Writable
+from backends.token import PinRef, Token
 
 
 @dataclass(frozen=True)
@@ -16,3 +18,16 @@ class Specimen:
     pin: bytes
     wrong_pin: bytes
     tries_left: Callable[[], int | None]
+
+
+class ChangeableToken(Token, Writable, PinKeeper, Protocol):
+    """A token on which everything can be changed."""
+
+
+@dataclass(frozen=True)
+class Changeable:
+    """An empty OpenPGP card.  ``tries``: asks the device itself, past the token."""
+
+    token: ChangeableToken
+    pins: Mapping[PinRef, bytes]
+    tries: Callable[[PinRef], int]

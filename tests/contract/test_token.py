@@ -1,7 +1,7 @@
 """What backends/token.py promises, held by every family of devices alike.
 
-The specimens are in conftest.py: an OpenPGP card behind a real pcscd, a SoftHSM token, and the fake
-token of the daemon's own tests.
+The specimens are in conftest.py: two OpenPGP cards behind a real pcscd, a SoftHSM token, and the
+fake token of the daemon's own tests.
 """
 
 from __future__ import annotations

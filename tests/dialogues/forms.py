@@ -13,6 +13,7 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b[0-9A-F]{40}\b", "<40 hex>"),
         (r"\b[0-9A-F]{32}\b", "<serial>"),
         (r"\b\d{10}\b", "<time>"),
+        (r"^(S KEY-DATA [qn]) 40[0-9A-F]{64}$", r"\1 <point>"),
         (r"^(S READER) .*", r"\1 <name>"),
         (r"^(S MANUFACTURER) .*", r"\1 <number and name>"),
         (r"^(S (?:DISP-NAME|DISP-LANG|DISP-SEX)).*", r"\1"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from assuan.lines import unescape
+from assuan.lines import escape, unescape
 from tests.bed.card import ADMIN_PIN, USER_PIN
 from tests.dialogues.forms import data_form, forms, uncaret
 from tests.dialogues.record import Exchange
@@ -40,17 +40,23 @@ class Daemon:
         self._process.wait(10)
         self._process.stdout.close()
 
-    def ask(self, command: str) -> list[bytes]:
-        """Send a command and return the answer's lines; PINs are given when asked."""
+    def ask(self, command: str, keydata: bytes = b"") -> list[bytes]:
+        """Send a command and return the answer's lines; PINs and the key are given when asked."""
         self._send(command.encode())
         lines = [self._line()]
         while not re.match(rb"(OK|ERR)( |$)", lines[-1]):
             if lines[-1].startswith(b"INQUIRE NEEDPIN "):
                 pin = ADMIN_PIN if b" |A|" in lines[-1] else USER_PIN
-                self._send(b"D " + pin.encode().ljust(90, b"\0"))
-                self._send(b"END")
+                self._answer(pin.encode().ljust(90, b"\0"))
+            elif lines[-1] == b"INQUIRE KEYDATA":
+                self._answer(keydata)
             lines.append(self._line())
         return lines
+
+    def _answer(self, data: bytes) -> None:
+        for start in range(0, len(data), 300):
+            self._send(b"D " + escape(data[start : start + 300]))
+        self._send(b"END")
 
     def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None

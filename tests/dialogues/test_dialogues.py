@@ -1,8 +1,8 @@
 """What the agents of GnuPG 2.2.40, 2.4.7 and 2.5.13 said, said to anyscd on a virtual card with
 like keys: the answers agree in form and order.
 
-Commands that change the card are not played; what they did is done to the card behind the daemon's
-back, and the rest of the section is played to a daemon started after it.
+Commands that change the card are played in test_changing.py; here, what they did is done to the
+card behind the daemon's back, and the rest of the section is played to a daemon started after it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def acts(name: str) -> Iterator[tuple[str, Act]]:
                 yield f"{name}: {section.title} ({number})", act
                 scene, number, known = [], number + 1, True
             if exchange is not None and exchange.replies[-1].startswith("OK"):
-                _change(exchange, algorithms, keys)
+                apply(exchange, algorithms, keys)
 
 
 def _is_warm(scene: list[Exchange]) -> bool:
@@ -89,7 +89,7 @@ def _is_warm(scene: list[Exchange]) -> bool:
     return bool(uses) and not uses[0].answers
 
 
-def _change(exchange: Exchange, algorithms: list[str], keys: list[bool]) -> None:
+def apply(exchange: Exchange, algorithms: list[str], keys: list[bool]) -> None:
     """What a recorded writing command did to the slots."""
     words = exchange.command.replace("+", " ").split()
     if words[:2] == ["SETATTR", "KEY-ATTR"]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backends.openpgp.card import OpenPGPCard, open_card
+from backends.openpgp.opening import open_card
+from backends.openpgp.writable_card import WritableOpenPGPCard
 from backends.token import Key, PinRef, Use
 from tests.contract.oracle import check_signature, riddle, to_be_signed
 from tests.openpgp.links import VirtualLink
@@ -21,10 +22,10 @@ class Bench:
         self.link = link
         card = open_card(link)
         assert card is not None
-        self.card: OpenPGPCard = card
+        self.card: WritableOpenPGPCard = card
 
     def key(self, ref: str) -> Key:
-        keys = self.card.keys()
+        keys = self.card.keys(thorough=True)
         return next(key for key in keys if key.ref == ref)
 
     def use(self, ref: str, pin: bytes | None = None) -> None:

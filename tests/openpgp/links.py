@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from backends.errors import NotSupported
 from tests.bed.virtual_reader import Card
 
 CARDS = Path(__file__).parent / "cards"
@@ -63,6 +64,9 @@ class ReplayLink:
                 return self._exchanges[at][1]
         raise NotRecorded(request.hex())
 
+    def control(self, code: int, data: bytes) -> bytes:
+        raise NotSupported("a recording has no reader")
+
     def begin(self) -> None: ...
 
     def end(self) -> None: ...
@@ -91,6 +95,9 @@ class VirtualLink:
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         self.sent.append(bytes(apdu))
         return self.card.process_apdu(bytes(apdu))
+
+    def control(self, code: int, data: bytes) -> bytes:
+        raise NotSupported("no command for this reader")
 
     def begin(self) -> None: ...
 

@@ -150,4 +150,5 @@ def test_answers_of_big_keys_are_asked_for_whole() -> None:
     big = RSAPublicKey(1 << 4095 | 1, 65537)
     assert operations.compute_signature(big, b"x").le == 512
     assert operations.compute_signature(RSA, b"x").le == 256
-    assert tlv.find(operations.decipher(ECPublicKey(CURVE25519, b""), bytes(32)).data, 0xA6)
+    command = operations.decipher(ECPublicKey(CURVE25519, b""), bytes(32))
+    assert tlv.find(bytes(command.data), 0xA6)

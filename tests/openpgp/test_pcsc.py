@@ -116,7 +116,7 @@ def test_other_cards_are_not_ours(reader: VirtualReader, provider: PCSCProvider)
 
 
 def test_costs(reader: VirtualReader, token: Token) -> None:
-    assert len(reader.apdus) == 3
+    assert len(reader.apdus) == 2
     sign(token, PIN)
     reader.apdus.clear()
     sign(token)

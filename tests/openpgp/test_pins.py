@@ -16,7 +16,7 @@ from backends.errors import (
     TimedOut,
     UseRefused,
 )
-from backends.openpgp.card import open_card
+from backends.openpgp.opening import open_card
 from backends.token import PinRef, PinRequest
 from tests.openpgp.bench import (
     AUTHENTICATE,
@@ -39,10 +39,37 @@ from tests.openpgp.virtual_card import (
 def test_costs_of_a_first_signature_and_of_the_next(bench: Bench) -> None:
     assert bench.sent(lambda: bench.card.keys()) == [0x47] * 3
     key = bench.key(SIGN)
-    assert bench.sent(lambda: bench.card.pin_for(key)) == [GET_DATA]
-    assert bench.sent(lambda: bench.use(SIGN, PIN)) == [GET_DATA, VERIFY, VERIFY, PSO]
+    assert bench.sent(lambda: bench.card.pin_for(key)) == []
+    assert bench.sent(lambda: bench.use(SIGN, PIN)) == [GET_DATA, VERIFY, PSO]
     assert bench.sent(lambda: bench.card.pin_for(key)) == []
     assert bench.sent(lambda: bench.use(SIGN)) == [PSO]
+
+
+def test_tries_that_came_with_the_selection_are_told_once(bench: Bench) -> None:
+    key = bench.key(SIGN)
+    assert bench.sent(lambda: bench.card.pin_for(key)) == []
+    assert bench.sent(lambda: bench.card.pin_for(key)) == [GET_DATA]
+
+
+def test_the_other_use_is_opened_when_nobody_waits(bench: Bench) -> None:
+    bench.use(SIGN, PIN)
+    assert bench.sent(bench.card.settle) == [GET_DATA, VERIFY]
+    assert bench.sent(bench.card.settle) == []
+    assert bench.sent(lambda: bench.use(DECRYPT)) == [PSO]
+
+
+def test_the_other_use_is_opened_when_it_is_wanted_before_that(bench: Bench) -> None:
+    bench.use(SIGN, PIN)
+    assert bench.card.pin_for(bench.key(DECRYPT)) is None
+    assert bench.sent(lambda: bench.use(DECRYPT)) == [GET_DATA, VERIFY, PSO]
+    assert bench.sent(bench.card.settle) == []
+
+
+def test_a_reset_voids_what_was_put_off(bench: Bench) -> None:
+    bench.use(SIGN, PIN)
+    bench.card.reset()
+    assert bench.sent(bench.card.settle) == []
+    assert bench.card.pin_for(bench.key(DECRYPT)) is not None
 
 
 def test_warm_decryption_and_authentication_are_one_apdu(bench: Bench) -> None:

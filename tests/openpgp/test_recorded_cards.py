@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from backends.openpgp.card import OpenPGPCard, open_card
+from backends.openpgp.opening import open_card
+from backends.openpgp.writable_card import WritableOpenPGPCard
 from backends.token import Algorithm, Attribute, Key, RSAAlgorithm
 from scd.keygrip import keygrip
 from tests.openpgp.links import CARDS, Recording, ReplayLink
@@ -31,7 +32,7 @@ EXTCAP = {
 }
 
 
-def opened(name: str) -> tuple[OpenPGPCard, ReplayLink]:
+def opened(name: str) -> tuple[WritableOpenPGPCard, ReplayLink]:
     link = ReplayLink(Recording.load(name))
     card = open_card(link)
     assert card is not None
@@ -148,9 +149,11 @@ def test_nothing_that_stays_is_asked_twice(name: str) -> None:
     ("name", "reads"),
     [("canokey-empty.apdu", 0), ("smartpgp-empty.apdu", 3), ("ykneo-empty.apdu", 3)],
 )
-def test_slots_that_the_card_calls_empty_are_not_read(name: str, reads: int) -> None:
+def test_slots_that_tell_of_no_key_are_read_only_by_a_thorough_look(name: str, reads: int) -> None:
     card, link = opened(name)
-    assert card.keys() == card.keys() == []
+    assert card.keys() == []
+    assert not [apdu for apdu in link.sent if apdu[1] == 0x47]
+    assert card.keys(thorough=True) == card.keys(thorough=True) == []
     assert len([apdu for apdu in link.sent if apdu[1] == 0x47]) == reads
 
 

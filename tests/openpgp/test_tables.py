@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from backends import errors
-from backends.curves import CURVES, ED25519, NIST_P256, Curve
+from backends.curves import CURVES, ED25519, NIST_P256, Curve, encode_oid
 from backends.openpgp import tlv
-from backends.openpgp.algorithms import encode_oid, parse_algorithm, parse_public_key
+from backends.openpgp.algorithms import parse_algorithm, parse_public_key
 from backends.openpgp.data_objects import (
     DO,
     ExtendedCapabilities,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.curves import CURVE25519, ED25519, Curve, Form
-from backends.openpgp.algorithms import encode_oid
+from backends.curves import CURVE25519, ED25519, Curve, Form, encode_oid
 from tests.bed.card import ADMIN_PIN, USER_PIN, openpgp_card
 from tests.bed.virtual_reader import Card
 

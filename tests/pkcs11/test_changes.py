@@ -118,6 +118,7 @@ def test_a_key_is_made_for_its_slot(
     (key,) = fresh.keys()
     assert (key.public, key.use) == (public, use)
     assert key.label == f"OPENPGP.{slot} 2024-01-02 03:04:05"
+    assert key.created == STAMP.created
     assert key.ref.startswith("P11.")
     check_key(fresh, key)
     assert fresh.pin_for_change(change) is None
@@ -226,6 +227,7 @@ def test_certificates_are_stored_replaced_and_removed(
         fresh.change(WriteCertificate(key.ref, der), None)
         assert fresh.certificate(key.ref) == der
     assert [k.certificate for k in fresh.keys()] == [True]
+    assert [k.created for k in fresh.keys()] == [STAMP.created]
     fresh.change(WriteCertificate(key.ref, b""), None)
     assert fresh.certificate(key.ref) is None
     assert [k.ref for k in fresh.keys()] == [key.ref]

@@ -18,6 +18,7 @@ _lib.gcry_sexp_sprint.restype = ctypes.c_size_t
 _lib.gcry_sexp_release.argtypes = [_pointer]
 _lib.gcry_pk_get_keygrip.argtypes = [_pointer, ctypes.c_char_p]
 _lib.gcry_pk_get_keygrip.restype = _pointer
+_lib.gcry_pk_genkey.argtypes = [ctypes.POINTER(_pointer), _pointer]
 _lib.gcry_check_version(None)
 
 _lib.gcry_md_algo_info.argtypes = [
@@ -27,19 +28,16 @@ _lib.gcry_md_algo_info.argtypes = [
     ctypes.POINTER(ctypes.c_size_t),
 ]
 
-_ADVANCED = 3
+_CANONICAL, _ADVANCED = 1, 3
 _GET_ASNOID = 10
 _DIGESTS = {"sha1": 2, "rmd160": 3, "sha256": 8, "sha384": 9, "sha512": 10, "sha224": 11}
 
 
 class _Sexp:
-    """An S-expression that libgcrypt has read, released at the end."""
+    """An S-expression of libgcrypt, released at the end."""
 
-    def __init__(self, text: bytes) -> None:
-        self.pointer = _pointer()
-        error = _lib.gcry_sexp_sscan(ctypes.byref(self.pointer), None, text, len(text))
-        if error:
-            raise ValueError(f"gcry_sexp_sscan: error {error}")
+    def __init__(self, pointer: ctypes.c_void_p) -> None:
+        self.pointer = pointer
 
     def __enter__(self) -> ctypes.c_void_p:
         return self.pointer
@@ -48,10 +46,25 @@ class _Sexp:
         _lib.gcry_sexp_release(self.pointer)
 
 
+def _read(text: bytes) -> _Sexp:
+    pointer = _pointer()
+    error = _lib.gcry_sexp_sscan(ctypes.byref(pointer), None, text, len(text))
+    if error:
+        raise ValueError(f"gcry_sexp_sscan: error {error}")
+    return _Sexp(pointer)
+
+
+def _printed(sexp: ctypes.c_void_p, form: int) -> bytes:
+    size = _lib.gcry_sexp_sprint(sexp, form, None, 0)
+    buffer = ctypes.create_string_buffer(size)
+    length = _lib.gcry_sexp_sprint(sexp, form, buffer, size)
+    return buffer.raw[:length]
+
+
 def accepts(text: bytes) -> bool:
     """Whether libgcrypt can read it."""
     try:
-        with _Sexp(text):
+        with _read(text):
             return True
     except ValueError:
         return False
@@ -59,16 +72,22 @@ def accepts(text: bytes) -> bool:
 
 def advanced(text: bytes) -> bytes:
     """The expression as gcry_sexp_sprint prints it for people."""
-    with _Sexp(text) as sexp:
-        size = _lib.gcry_sexp_sprint(sexp, _ADVANCED, None, 0)
-        buffer = ctypes.create_string_buffer(size)
-        length = _lib.gcry_sexp_sprint(sexp, _ADVANCED, buffer, size)
-        return buffer.raw[:length]
+    with _read(text) as sexp:
+        return _printed(sexp, _ADVANCED)
+
+
+def generate(parameters: bytes) -> bytes:
+    """The key-data of a new key, canonical: a public-key and a private-key."""
+    pointer = _pointer()
+    with _read(parameters) as wanted:
+        assert not _lib.gcry_pk_genkey(ctypes.byref(pointer), wanted)
+    with _Sexp(pointer) as made:
+        return _printed(made, _CANONICAL)
 
 
 def keygrip(text: bytes) -> str:
     """The keygrip of the public key in that expression."""
-    with _Sexp(text) as sexp:
+    with _read(text) as sexp:
         grip = ctypes.create_string_buffer(20)
         assert _lib.gcry_pk_get_keygrip(sexp, grip)
         return grip.raw.hex().upper()

@@ -3,84 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from assuan.client import Client
-from assuan.errors import AssuanError, Code
+from assuan.errors import Code
 from assuan.events import Inquire
-from assuan.server import serve
 from backends.errors import Broken, PinNeeded, Removed
-from scd.commands import COMMANDS, SYNOPSES
-from scd.config import Config
-from scd.daemon import make_service
-from scd.providers import view_maker
-from scd.registry import Registry
-from scd.session import Shared
+from scd.commands import COMMANDS
 from scd.view import View, token_view
-from tests.fake import PIN, FakeProvider, FakeToken
+from tests.fake import FakeToken
+from tests.scd.bed import Asked, bed, fails
 
 HASH = bytes(range(32))
 SIGN = b"PKSIGN --hash=sha256 "
 
 
-class Bed:
-    """A daemon without a process: its clients are at the other end of streams in memory."""
-
-    def __init__(self, shared: Shared, nursery: trio.Nursery) -> None:
-        self.shared = shared
-        self.stop = trio.Event()
-        self._service = make_service(shared, self.stop)
-        self._nursery = nursery
-
-    async def client(self) -> Client:
-        ours, theirs = trio.testing.memory_stream_pair()
-        self._nursery.start_soon(partial(serve, self._service, theirs))
-        client = Client(ours)
-        await client.greet()
-        return client
-
-
-@asynccontextmanager
-async def bed(home: Path, *tokens: FakeToken) -> AsyncIterator[Bed]:
-    provider = FakeProvider("fakes", **{f"t{n}": token for n, token in enumerate(tokens)})
-    config = Config(home)
-    with trio.fail_after(10):
-        async with trio.open_nursery() as nursery:
-            registry = Registry([provider], view_maker(config), 0.1, nursery)
-            yield Bed(Shared(config, registry, None, SYNOPSES), nursery)
-            registry.close()
-            nursery.cancel_scope.cancel()
-
-
 def view_of(token: FakeToken) -> View:
     return token_view(token.keys(), lambda use, key: False, lambda grip: 1)
-
-
-class Asked:
-    """Answers every inquiry with the PIN, and remembers what was asked."""
-
-    def __init__(self, answer: bytes | None = PIN) -> None:
-        self.answer = answer
-        self.questions: list[tuple[str, str]] = []
-
-    async def __call__(self, question: Inquire) -> bytes | None:
-        self.questions.append((question.keyword.decode(), question.text.decode()))
-        return self.answer if self.answer is None else self.answer.ljust(90, b"\0")
-
-
-async def fails(client: Client, line: bytes, code: Code, inquire: Asked | None = None) -> None:
-    with pytest.raises(AssuanError) as caught:
-        await client.transact(line, inquire=inquire)
-    assert caught.value.code == code, line
-    await client.transact(b"NOP")
 
 
 async def sign(client: Client, token: FakeToken, asked: Asked) -> None:
@@ -125,6 +68,16 @@ REFUSED = {
     b"RANDOM 100000": Code.ASS_PARAMETER,
     b"APDU 00": Code.UNSUPPORTED_OPERATION,
     b"GENKEY 1": Code.UNSUPPORTED_OPERATION,
+    b"GENKEY": Code.ASS_PARAMETER,
+    b"GENKEY 4": Code.INV_ID,
+    b"WRITEKEY OPENPGP.1": Code.UNSUPPORTED_OPERATION,
+    b"WRITECERT OPENPGP.3": Code.UNSUPPORTED_OPERATION,
+    b"SETATTR DISP-NAME x": Code.UNSUPPORTED_OPERATION,
+    b"PASSWD": Code.ASS_PARAMETER,
+    b"PASSWD 2": Code.INV_ID,
+    b"PASSWD --reset 3": Code.INV_ID,
+    b"PASSWD --clear --reset 1": Code.UNSUPPORTED_OPERATION,
+    b"UNLOCK": Code.NOT_LOCKED,
     b"OPTION event-signal=": Code.ASS_SYNTAX,
     b"HELP FOO": Code.UNKNOWN_COMMAND,
 }

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from backends import curves
-from backends.curves import BY_NAME, CURVES, Curve, Form
+from backends.curves import BY_NAME, CURVES, Curve, Form, encode_oid
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd import sexp
-from scd.fingerprint import encode_oid, fingerprint, kek_params
+from scd.fingerprint import fingerprint, kek_params
 from scd.keygrip import keygrip
 from tests.bed.gnupg import Home, generation
 

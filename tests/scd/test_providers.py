@@ -41,7 +41,7 @@ class NamedToken(FakeToken):
 
 
 def signer(home: Path, token: NamedToken, options: TokenOptions) -> str:
-    view = view_maker(Config(home, tokens=(options,)))(token)
+    view = view_maker(Config(home, tokens=(options,)))(token, False)
     assert view.slots[0] is not None
     return view.slots[0].key.label
 

@@ -19,7 +19,7 @@ from tests.fake import FakeProvider, FakeReaders, FakeToken
 DEADLINE = 5
 
 
-def make_view(token: Token) -> View:
+def make_view(token: Token, thorough: bool) -> View:
     return token_view(token.keys(), lambda use, key: False, lambda grip: 1)
 
 

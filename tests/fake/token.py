@@ -1,17 +1,15 @@
-"""A token in memory, for what no real part can be made to do: waiting, failing and vanishing on
-command.  It obeys the contract tests like the real ones."""
+"""A token of the PKCS#11 kind."""
 
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from backends.curves import ED25519, NIST_P256
-from backends.errors import BadInput, BadPin, PinBlocked, PinNeeded, Removed, TokenError
+from backends.errors import BadInput, NotSupported, PinNeeded, Removed
 from backends.token import (
     Algorithm,
     Attribute,
@@ -20,13 +18,12 @@ from backends.token import (
     Key,
     PinRef,
     PinRequest,
-    Place,
-    Token,
     TokenInfo,
     Use,
 )
+from tests.fake.pins import FakePins
 
-PIN = b"314159"
+PIN, SO_PIN = b"314159", b"27182818"
 
 _RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 _POINT = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
@@ -41,9 +38,8 @@ class FakeToken:
     def __init__(self, number: int = 1) -> None:
         self._signer = ed25519.Ed25519PrivateKey.generate()
         self._decrypter = ec.generate_private_key(ec.SECP256R1())
-        self._verified = False
+        self.pins = FakePins({PinRef.USER: PIN, PinRef.SO: SO_PIN})
         self._closed = False
-        self.tries = 3
         #: Whether the second key is seen after the login only.
         self.hides = False
         self.before: Callable[[], None] = lambda: None
@@ -58,6 +54,10 @@ class FakeToken:
             capabilities=Capabilities(get_challenge=True),
         )
 
+    @property
+    def tries(self) -> int:
+        return self.pins.tries[PinRef.USER]
+
     def keys(self, *, thorough: bool = False) -> Sequence[Key]:
         signer = self._signer.public_key().public_bytes(*_RAW)
         decrypter = self._decrypter.public_key().public_bytes(*_POINT)
@@ -65,7 +65,7 @@ class FakeToken:
             Key("P11.5167", Use.SIGN | Use.AUTHENTICATE, ECPublicKey(ED25519, signer)),
             Key("P11.DEC0", Use.DECRYPT, ECPublicKey(NIST_P256, decrypter)),
         )
-        return keys[:1] if self.hides and not self._verified else keys
+        return keys[:1] if self.hides and not self.is_verified(PinRef.USER) else keys
 
     def algorithms(self) -> Sequence[Algorithm | None]:
         return ()
@@ -80,7 +80,7 @@ class FakeToken:
         return None
 
     def pin_for(self, key: Key) -> PinRequest | None:
-        return None if self._verified else self.pin_named(PinRef.USER)
+        return None if self.is_verified(PinRef.USER) else self.pin_named(PinRef.USER)
 
     def sign(self, key: Key, tbs: bytes, pin: bytearray | None) -> bytes:
         self._authorize(pin)
@@ -95,19 +95,32 @@ class FakeToken:
         return self._decrypter.exchange(ec.ECDH(), peer)
 
     def pin_named(self, ref: PinRef) -> PinRequest:
-        if not self.tries:
-            raise PinBlocked("no tries left")
-        return PinRequest(ref, self.info.name, self.tries, min_length=4)
+        return self.pins.request(ref, self.info.name)
 
     def verify_pin(self, ref: PinRef, pin: bytearray | None) -> None:
-        assert pin is not None
-        self._verified = bytes(pin) == PIN
-        self.tries = 3 if self._verified else self.tries - 1
-        if not self._verified:
-            raise BadPin(tries_left=self.tries)
+        self.pins.verify(ref, pin)
 
     def is_verified(self, ref: PinRef) -> bool:
-        return self._verified
+        return ref in self.pins.verified
+
+    def new_pin(self, ref: PinRef) -> PinRequest:
+        return self.pins.limits(ref)
+
+    def change_pin(self, ref: PinRef, old: bytearray | None, new: bytearray | None) -> None:
+        self.pins.change(ref, old, new)
+
+    def reset_pin(self, ref: PinRef, pin: bytearray | None, new: bytearray) -> None:
+        self.pins.verify(PinRef.SO, pin)
+        self.pins.set(ref, new)
+
+    def unblock_pin(self, code: bytearray, new: bytearray) -> None:
+        raise NotSupported("there is no resetting code")
+
+    def forget_pin(self, ref: PinRef) -> None:
+        self.pins.verified.discard(ref)
+
+    def settle(self) -> None:
+        """Nothing is ever put off."""
 
     def touch_wanted(self, key: Key) -> bool:
         return False
@@ -116,7 +129,7 @@ class FakeToken:
         return secrets.token_bytes(n)
 
     def reset(self) -> None:
-        self._verified = False
+        self.pins.verified.clear()
 
     def close(self) -> None:
         self._closed = True
@@ -127,55 +140,5 @@ class FakeToken:
         self.before()
         if pin is not None:
             self.verify_pin(PinRef.USER, pin)
-        if not self._verified:
+        if not self.is_verified(PinRef.USER):
             raise PinNeeded("the PIN is not verified")
-
-
-class FakeProvider:
-    """Tokens by the name of their place.  ``gate``: present() waits until it is set."""
-
-    def __init__(self, name: str, **tokens: FakeToken) -> None:
-        self.name = name
-        self.tokens: dict[str, FakeToken] = tokens
-        self.gate = threading.Event()
-        self.gate.set()
-        self.error: Exception | None = None
-        self.looks = 0
-
-    def present(self) -> Sequence[Place]:
-        self.looks += 1
-        self.gate.wait()
-        if self.error is not None:
-            raise self.error
-        return [Place(name, token.info.serial) for name, token in self.tokens.items()]
-
-    def open(self, place: Place) -> Token | None:
-        token = self.tokens.get(place.name)
-        if token is None:
-            raise TokenError("gone again")
-        return token
-
-    def close(self) -> None:
-        self.gate.set()
-
-
-class FakeReaders(FakeProvider):
-    """A provider that is told of changes, as the PC/SC one is."""
-
-    def __init__(self, name: str, **tokens: FakeToken) -> None:
-        super().__init__(name, **tokens)
-        self._change = threading.Semaphore(0)
-        self._closed = False
-
-    def tell(self) -> None:
-        """Something has changed."""
-        self._change.release()
-
-    def wait_for_change(self) -> bool:
-        self._change.acquire()
-        return not self._closed
-
-    def close(self) -> None:
-        super().close()
-        self._closed = True
-        self._change.release()
