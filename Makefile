@@ -14,7 +14,7 @@ check: deps
 demo: deps
 	@.venv/bin/python -X utf8 -m contrib.demo
 
-deps: packages .venv/.stamp .bed/.stamp
+deps: packages .venv/.stamp .bed/.stamp .bed/tokens/.stamp
 
 packages:
 	@contrib/bootstrap packages
@@ -24,6 +24,9 @@ packages:
 
 .bed/.stamp: contrib/bootstrap | packages
 	@contrib/bootstrap gnupg
+
+.bed/tokens/.stamp: contrib/bootstrap | packages
+	@contrib/bootstrap tokens
 
 clean:
 	rm -rf .venv .bed .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -96,14 +96,14 @@ class Card:
             self._thorough = thorough
         return self._view
 
-    async def refresh_view(self) -> None:
-        """Read the keys again now, for a caller who holds the lane."""
-        self._view = await self.call(self._make_view, self.token, self._thorough)
-
     @property
     def seen_thoroughly(self) -> bool:
         """Whether the known view is a thorough one."""
         return self._view is not None and self._thorough
+
+    async def refresh_view(self) -> None:
+        """Read the keys again now, for a caller who holds the lane."""
+        self._view = await self.call(self._make_view, self.token, self._thorough)
 
     def settle_soon(self) -> None:
         """After an operation with a PIN: let the token do what it put off, when nobody waits."""

@@ -62,17 +62,21 @@ async def with_pin(
         attempts[request is None] += 1
         try:
             async with obtained(conversation, card, request) as pin:
-                work = partial(operation, pin)
-                if attend is None:
-                    result = await card.call(work)
-                else:
-                    result = await attended(conversation, card, work, attend)
+                result = await _run(conversation, card, partial(operation, pin), attend)
         except PinNeeded:
             if attempts[request is None] == _ATTEMPTS:
                 raise
         else:
             await _look_again(card, request)
             return result
+
+
+async def _run(
+    conversation: Conversation, card: Card, function: Callable[[], T], attend: Attendant | None
+) -> T:
+    if attend is None:
+        return await card.call(function)
+    return await attended(conversation, card, function, attend)
 
 
 async def verify(conversation: Conversation, card: Card, ref: PinRef) -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 #: Seconds after which something that hangs is called a failure.
 DEADLINE = 60.0
+
+#: Seconds between two attempts to reach a process that is starting.
+_ROUND = 0.01
 
 
 class ProgramFailed(AssertionError):
@@ -39,6 +45,20 @@ def run(
         wrote = (done.stdout + done.stderr).decode(errors="replace")
         raise ProgramFailed(f"{words}\nended with {done.returncode}:\n{wrote}")
     return done
+
+
+def wait_for_socket(address: str | tuple[str, int], process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a connection to that address is taken; False if the process that should take it
+    has ended, or does not do so in time.  ``address``: a Unix socket's path, or host and port."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    deadline = time.monotonic() + DEADLINE
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket(family) as probe:
+            if probe.connect_ex(address) == 0:
+                return True
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_ROUND)
+    return False
 
 
 def processes_of(word: str) -> list[int]:

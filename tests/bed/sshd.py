@@ -50,16 +50,21 @@ class Sshd:
         self._stop()
         shutil.rmtree(self.directory)
 
-    def login(self, env: Mapping[str, str], *command: str) -> str:
+    def login(self, env: Mapping[str, str], *command: str, all_keys: bool = True) -> str:
         """Log in with the agent of ``env`` (SSH_AUTH_SOCK), and with nothing else; run a command
-        over there and return what it wrote."""
+        over there and return what it wrote.
+
+        ``all_keys``: of the agent, in its order, which the server bears six of; else only the
+        authorized one.
+        """
         public = (self.directory / "host_key.pub").read_text()
         (self.directory / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {public}")
         options = {
             "BatchMode": "yes",
             "PreferredAuthentications": "publickey",
             "UserKnownHostsFile": str(self.directory / "known_hosts"),
-            "IdentityFile": "none",
+            "IdentityFile": "none" if all_keys else str(self.directory / "authorized_keys"),
+            "IdentitiesOnly": "no" if all_keys else "yes",
         }
         words = [f"-o{name}={value}" for name, value in options.items()]
         target = ["-p", str(self.port), f"{getpass.getuser()}@127.0.0.1"]

@@ -31,7 +31,7 @@ CURVES: dict[Curve, ec.EllipticCurve] = {
 }
 
 #: By the length of what is signed; any will do, since the card is given the bare hash.
-_HASHES: dict[int, hashes.HashAlgorithm] = {
+HASHES: dict[int, hashes.HashAlgorithm] = {
     32: hashes.SHA256(),
     48: hashes.SHA384(),
     64: hashes.SHA512(),
@@ -91,7 +91,7 @@ class WeierstrassKeys:
     def _sign(self, digest: bytes) -> SignatureResult:
         from jcecard.crypto_backend import SignatureResult
 
-        algorithm = ec.ECDSA(utils.Prehashed(_HASHES[len(digest)]))
+        algorithm = ec.ECDSA(utils.Prehashed(HASHES[len(digest)]))
         r, s = utils.decode_dss_signature(self._private.sign(digest, algorithm))
         size = self._curve.size
         return SignatureResult(r.to_bytes(size) + s.to_bytes(size), True)

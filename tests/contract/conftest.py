@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
@@ -15,9 +16,12 @@ from backends.pkcs11.provider import PKCS11Provider
 from backends.token import PinRef, Provider, Token
 from tests import fake
 from tests.bed.card import ADMIN_PIN, USER_PIN
+from tests.bed.key_kinds import Filled
 from tests.bed.key_maker import allow_several_signatures, make_key
+from tests.bed.module_token import ModuleToken
+from tests.bed.pcsc import Pcscd
 from tests.bed.simulated import PRESETS, Profile, SimulatedCard
-from tests.bed.softhsm import MODULE, SoftHSM
+from tests.bed.tokens import PROVIDERS
 from tests.bed.virtual_reader import Card, VirtualReader
 from tests.contract.specimens import Changeable, Specimen
 from tests.openpgp.links import VirtualLink
@@ -68,18 +72,6 @@ def behind_pcscd(
         provider.close()
 
 
-def softhsm_token(request: pytest.FixtureRequest) -> Iterator[Specimen]:
-    request.getfixturevalue("filled_softhsm")
-    provider = PKCS11Provider(ModuleConfig("softhsm", str(MODULE)))
-    try:
-        token = only_token(provider)
-        # SoftHSM does not say how many tries are left, and never blocks a PIN.
-        yield Specimen(token, b"123456", b"654321", lambda: None)
-        token.close()
-    finally:
-        provider.close()
-
-
 def only_token(provider: Provider) -> Token:
     (place,) = provider.present()
     token = provider.open(place)
@@ -87,24 +79,68 @@ def only_token(provider: Provider) -> Token:
     return token
 
 
+Starter = Callable[[str], Filled]
+
+
 @pytest.fixture(scope="module")
-def filled_softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A SoftHSM token with three keys and no certificate, in this process's environment."""
-    store = SoftHSM(tmp_path_factory.mktemp("softhsm"))
-    token = store.init_token("contract")
-    for number, kind in enumerate(("rsa:2048", "EC:prime256v1", "EC:edwards25519"), 1):
-        token.generate(kind, number, f"key {number}")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in store.env.items():
-            patch.setenv(name, value)
-        yield
+def started(pcscd: Pcscd) -> Iterator[Starter]:
+    """Starts a provider of tests/bed/tokens.py and keeps it for all tests."""
+    running: dict[str, Filled] = {}
+    with ExitStack() as stack:
+
+        def start(name: str) -> Filled:
+            if name not in running:
+                running[name] = stack.enter_context(PROVIDERS[name].start(pcscd))
+            return running[name]
+
+        yield start
+
+
+def token_of(name: str) -> Maker:
+    def specimen(request: pytest.FixtureRequest) -> Iterator[Specimen]:
+        filled: Filled = request.getfixturevalue("started")(name)
+        with pytest.MonkeyPatch.context() as patch:
+            for variable, value in filled.token.env.items():
+                patch.setenv(variable, value)
+            yield from opened(filled.token)
+
+    return specimen
+
+
+def token_in_reader(name: str) -> Maker:
+    """Of cards, which share the readers with other specimens."""
+
+    def specimen(request: pytest.FixtureRequest) -> Iterator[Specimen]:
+        request.getfixturevalue("reader")
+        pcscd = request.getfixturevalue("pcscd")
+        with PROVIDERS[name].start(pcscd) as filled, pytest.MonkeyPatch.context() as patch:
+            for variable, value in filled.token.env.items():
+                patch.setenv(variable, value)
+            yield from opened(filled.token)
+
+    return specimen
+
+
+def opened(token: ModuleToken) -> Iterator[Specimen]:
+    provider = PKCS11Provider(ModuleConfig("bed", str(token.module)))
+    try:
+        tokens = (provider.open(place) for place in provider.present())
+        found = next(each for each in tokens if each and each.info.name == token.label)
+        yield Specimen(found, token.pin.encode(), b"654321", lambda: None)
+        found.close()
+    finally:
+        provider.close()
 
 
 FAMILIES: dict[str, Maker] = {
     "fake": fake_token,
     "card": card_behind_pcscd,
     "simulated": simulated_card,
-    "softhsm": softhsm_token,
+    **{
+        name: (token_in_reader if row.in_readers else token_of)(name)
+        for name, row in PROVIDERS.items()
+        if not row.contract
+    },
 }
 
 

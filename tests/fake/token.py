@@ -65,7 +65,7 @@ class FakeToken:
             Key("P11.5167", Use.SIGN | Use.AUTHENTICATE, ECPublicKey(ED25519, signer)),
             Key("P11.DEC0", Use.DECRYPT, ECPublicKey(NIST_P256, decrypter)),
         )
-        return keys[:1] if self.hides and not self.is_verified(PinRef.USER) else keys
+        return keys[:1] if self.hides and not self.pins.verified else keys
 
     def algorithms(self) -> Sequence[Algorithm | None]:
         return ()
