@@ -80,11 +80,12 @@ def made_label(ref: str, created: int) -> str:
 
 
 def made_at(label: str) -> int | None:
-    """The time in such a label, in seconds since the epoch."""
-    if not label.startswith("OPENPGP."):
+    """The time in such a label, which may have a number behind it, in seconds since the epoch."""
+    slot, _, rest = label.partition(" ")
+    if not slot.startswith("OPENPGP."):
         return None
     try:
-        return calendar.timegm(time.strptime(label.partition(" ")[2], _TIME))
+        return calendar.timegm(time.strptime(rest.partition(" #")[0], _TIME))
     except ValueError:
         return None
 
