@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from assuan.errors import AssuanError, Code
-from backends.changes import Change, Writable
+from backends.changes import Change, Writable, WriteCertificate
 from backends.token import PinRequest, PublicKey
 from scd.card import Card
 from scd.pin import with_pin
@@ -24,11 +26,21 @@ def permit_admin(session: Session) -> None:
         raise AssuanError(Code.EACCES, "admin commands are denied by the configuration")
 
 
+async def _of_key(card: Card, wanted: Change) -> Change:
+    """A card has places for certificates; on a PKCS#11 token they belong to the key that fills
+    the slot of the view."""
+    if card.native or not isinstance(wanted, WriteCertificate):
+        return wanted
+    key = (await card.view_in_lane()).find(wanted.ref)
+    return wanted if key is None else replace(wanted, ref=key.key.ref)
+
+
 async def change(
     session: Session, card: Card, wanted: Change, attend: Attendant | None = None
 ) -> PublicKey | None:
     """Ask for the PIN that the change takes, and make it.  The caller holds the card's lane."""
     token = writable(card)
+    wanted = await _of_key(card, wanted)
 
     def pin_for_change() -> PinRequest | None:
         request = token.pin_for_change(wanted)

@@ -55,12 +55,18 @@ def _modules(config: Config) -> Iterable[Provider]:
 def view_maker(config: Config) -> ViewMaker:
     """What reads a token's keys into a view, with the configured slots and remembered times."""
     times = KeyTimes(config.homedir / "anyscd-keytimes")
+    told: set[str] = set()
+
+    def complain(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            _log.warning("%s", text)
 
     def make_view(token: Token, thorough: bool) -> View:
         keys = token.keys(thorough=thorough)
         if token.info.app == "openpgp":
             return native_view(keys)
-        choice = _chooser(token.info, keys, config.tokens)
+        choice = _chooser(token.info, keys, config.tokens, complain)
         return token_view(keys, choice, times.created)
 
     return make_view
@@ -75,10 +81,13 @@ _OPTIONS: dict[Use, Callable[[TokenOptions], str | None]] = {
 
 
 def _chooser(
-    info: TokenInfo, keys: Iterable[Key], tokens: Iterable[TokenOptions]
+    info: TokenInfo,
+    keys: Iterable[Key],
+    tokens: Iterable[TokenOptions],
+    complain: Callable[[str], None],
 ) -> Callable[[Use, Key], bool]:
-    """Tells which keys are configured for which use.  A name that is none, or that of several
-    keys, is told of in the log."""
+    """Tells which keys are configured for which use.  ``complain`` is told of a name that is none,
+    or that of several keys."""
     chosen: dict[Use, list[Key]] = {}
     for options in (t for t in tokens if _names_token(t.match, info)):
         for use, option in _OPTIONS.items():
@@ -88,7 +97,7 @@ def _chooser(
             found = [key for key in keys if _names_key(name, key)]
             chosen.setdefault(use, []).extend(found[:1])
             if len(found) != 1:
-                _log.warning("%s: %s names %d keys now", info.name, name, len(found))
+                complain(f"{info.name}: {name} names {len(found)} keys now")
     return lambda use, key: key in chosen.get(use, ())
 
 

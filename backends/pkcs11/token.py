@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from backends.errors import (
     Broken,
@@ -87,7 +88,8 @@ class PKCS11Token(WritablePart):
         always = self._record(key.ref).always
         if not always and self._finds_login():
             return None
-        return pin_request(self._status(), key_label=key.label if always else "")
+        request = pin_request(self._status(), key_label=key.label if always else "")
+        return replace(request, each_time=always)
 
     def sign(self, key: Key, tbs: bytes, pin: bytearray | None) -> bytes:
         check_tbs(key.public, tbs)
