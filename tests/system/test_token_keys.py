@@ -10,11 +10,11 @@ from tests.bed.gnupg import ANYSCD, GnuPG, Home
 from tests.bed.recipes import (
     encrypt_and_decrypt,
     generate_as_set,
-    keys_to_card,
-    make_key_pair,
+    move_to_card,
     sign_and_verify,
 )
 from tests.bed.softhsm import MODULE, SoftHSM
+from tests.bed.software_key import software_key
 
 
 @pytest.fixture
@@ -42,6 +42,5 @@ def test_generated_keys_work_and_fill_the_slots(home: Home) -> None:
 
 
 def test_keys_are_moved_to_the_token(home: Home) -> None:
-    fingerprint = make_key_pair(home, "RSA 2048", "RSA 2048", "Third Person")
-    keys_to_card(home, fingerprint)
-    check(home, fingerprint)
+    home.gpg("--import", input=software_key("rsa2048"))
+    check(home, move_to_card(home))
