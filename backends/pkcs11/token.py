@@ -17,7 +17,7 @@ from backends.pkcs11.inputs import check_ciphertext, check_tbs
 from backends.pkcs11.pinkeeper import pin_request
 from backends.pkcs11.pool import Pool
 from backends.pkcs11.records import public_from
-from backends.pkcs11.writing import WritablePart
+from backends.pkcs11.writing import WritablePart, label_time
 from backends.token import (
     Algorithm,
     Attribute,
@@ -156,7 +156,10 @@ def _capabilities(flags: int) -> Capabilities:
     if flags & CKF.WRITE_PROTECTED:
         return Capabilities(get_challenge=bool(flags & CKF.RNG))
     return Capabilities(
-        get_challenge=bool(flags & CKF.RNG), key_import=True, max_certificate=_MAX_CERTIFICATE
+        get_challenge=bool(flags & CKF.RNG),
+        key_import=True,
+        max_certificate=_MAX_CERTIFICATE,
+        algorithm_changeable=True,
     )
 
 
@@ -175,6 +178,6 @@ def _key(record: messages.KeyRecord) -> Key | None:
         public=public,
         label=record.label,
         certificate=record.certificate,
-        created=record.created,
+        created=label_time(record.label) or record.created,
         uri=record.uri,
     )

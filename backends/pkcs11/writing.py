@@ -7,6 +7,7 @@ key gets a place of its own, so that nothing is ever overwritten.
 from __future__ import annotations
 
 import time
+from calendar import timegm
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,9 @@ _SLOTS = {
     "OPENPGP.2": Use.DECRYPT,
     "OPENPGP.3": Use.AUTHENTICATE,
 }
+
+#: In UTC.
+_LABEL_TIME = "%Y-%m-%d %H:%M:%S"
 
 #: What is made if nobody says what: what GnuPG shows for an empty slot, or else this.
 _DEFAULT = (RSAKind(2048), ECKind(NIST_P256.oid))
@@ -110,7 +114,18 @@ def _key_ref(ref: str) -> str:
 
 def _label(ref: str, created: int) -> str:
     """By which people, and the daemon, know what the key was made for, and which is the newest."""
-    return time.strftime(f"{ref} %Y-%m-%d %H:%M:%S", time.gmtime(created))
+    return f"{ref} {time.strftime(_LABEL_TIME, time.gmtime(created))}"
+
+
+def label_time(label: str) -> int | None:
+    """The time in a label that was made here."""
+    ref, _, text = label.partition(" ")
+    if ref not in _SLOTS:
+        return None
+    try:
+        return timegm(time.strptime(text, _LABEL_TIME))
+    except ValueError:
+        return None
 
 
 def _kinds(change: GenerateKey) -> list[RSAKind | ECKind]:

@@ -22,6 +22,7 @@ from scd.daemon import make_service
 from scd.providers import view_maker
 from scd.registry import Registry
 from scd.session import Shared
+from scd.tokenmemory import TokenMemory
 from tests.fake import ADMIN_PIN, PIN, FakeProvider
 
 
@@ -56,8 +57,9 @@ async def bed_of(
     config = Config(home, deny_admin=deny_admin)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
-            registry = Registry([provider], view_maker(config), 0.1, nursery)
-            yield Bed(Shared(config, registry, None, SYNOPSES), nursery)
+            memory = TokenMemory(home / "anyscd-tokens")
+            registry = Registry([provider], view_maker(config, memory), 0.1, nursery)
+            yield Bed(Shared(config, registry, None, SYNOPSES, memory), nursery)
             registry.close()
             nursery.cancel_scope.cancel()
 
