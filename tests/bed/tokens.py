@@ -119,12 +119,9 @@ PROVIDERS: dict[str, Provider] = {
     "opensc-piv": Provider(opensc_piv, {"rsa2048": _FIXED, "nistp256": _FIXED}, in_readers=True),
 }
 
-#: What nobody can do yet, with any provider.
-_PENDING = Operation.GENERATE
-
 
 def cells() -> Iterator[tuple[str, str, Operation]]:
     """Provider, kind and operations of all that is not pending."""
     for name, provider in PROVIDERS.items():
         for kind, operations in provider.kinds.items():
-            yield name, kind, operations & ~_PENDING & ~provider.pending.get(kind, Operation(0))
+            yield name, kind, operations & ~provider.pending.get(kind, Operation(0))
