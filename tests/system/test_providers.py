@@ -193,7 +193,8 @@ def generated(desk: Desk) -> None:
     """In a home that says nothing of slots."""
     decrypts = Operation.DECRYPT in desk.can
     with home_of(desk.filled, desk.home.gnupg) as home:
-        home.gpg("--card-status", serial_of(home, desk.held.token))
+        serial = serial_of(home, desk.held.token)
+        home.gpg("--card-status", serial)
         attributes = key_attributes(desk.name)
         if not decrypts:
             refused = home.connect_agent(f"SCD SETATTR KEY-ATTR --force 2 {attributes[1]}")
@@ -204,7 +205,8 @@ def generated(desk: Desk) -> None:
         for _ in range(2):
             sign_and_verify(home, made)
             encrypt_and_decrypt(home, made)
-            assert made in home.gpg("--card-status", "--with-colons").stdout.decode()
+            shown = home.gpg("--with-colons", "--card-status", serial).stdout.decode()
+            assert f"\nfpr:{made}:" in shown
             home.restart_agent()
 
 
