@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import pytest
 
 from tests.bed.authority import authority
-from tests.bed.gnupg import ANYSCD, GnuPG, Home, generations
+from tests.bed.gnupg import ANYSCD, GnuPG, Home, generation, generations
 from tests.bed.key_kinds import KINDS, Filled, Held, Kind
 from tests.bed.pcsc import Pcscd
 from tests.bed.process import ProgramFailed
@@ -220,20 +220,10 @@ WORK: dict[Operation, Callable[[Desk], None]] = {
 }
 
 
-#: What the programs of a generation cannot do: gpgsm signs SHA-256 with every key and refuses to
-#: verify that on larger curves; gpg makes no OpenPGP key of card keys on these ("Wrong key usage").
-LACKING = {
-    **dict.fromkeys([("2.2", "nistp384"), ("2.2", "nistp521")], Operation.SMIME),
-    **dict.fromkeys(
-        [("2.2", "brainpoolP256r1"), ("2.2", "secp256k1")], Operation.SIGN | Operation.DECRYPT
-    ),
-}
-
 CELLS = [
-    pytest.param(provider, kind, gnupg, operation, id=f"{provider}-{kind}-{gnupg}-{operation.name}")
-    for provider, kind, operations in cells()
-    for gnupg in generations()
-    for operation in operations & ~LACKING.get((gnupg.name, kind), Operation(0))
+    pytest.param(provider, kind, generation(name), what, id=f"{provider}-{kind}-{name}-{what.name}")
+    for provider, kind, name, operations in cells([gnupg.name for gnupg in generations()])
+    for what in operations
 ]
 
 
