@@ -16,7 +16,7 @@ from scd.algorithms import offered
 from scd.card import Card
 from scd.escape import plus_escape, status_fields
 from scd.manufacturers import manufacturer_name
-from scd.view import SLOT_USES, CardKey, View, slot_algorithm
+from scd.view import CardKey, Reason, View
 
 Line = tuple[str, bytes]
 
@@ -88,7 +88,7 @@ async def read_facts(
         assert keys is not None
         tries = await _tries_left(card) if Attribute.CHV_STATUS in needs else 0
         values = _card_data(keys, tries)
-        found = _slot_algorithms(keys)
+        found = keys.algorithms()
     return Facts(card, values, keys, found)
 
 
@@ -114,14 +114,6 @@ def _card_data(view: View, tries: int) -> dict[Attribute, bytes]:
         Attribute.CHV_STATUS: bytes([1, 127, 0, 0, tries, 0, 0]),
         Attribute.SIG_COUNTER: bytes(3),
     }
-
-
-def _slot_algorithms(view: View) -> tuple[Algorithm, ...]:
-    """The slots' algorithms; an empty slot shows what an empty card does."""
-    return tuple(
-        slot_algorithm(key.key.public, use) if key else RSAAlgorithm(2048)
-        for key, use in zip(view.slots, SLOT_USES, strict=True)
-    )
 
 
 # -- values to lines ---------------------------------------------------------------------------
@@ -314,6 +306,19 @@ TABLE: dict[str, Row] = {
     "$AUTHKEYID": _constant("$AUTHKEYID", "OPENPGP.3"),
     "$DISPSERIALNO": Row(_display_serial),
 }
+
+
+def _put_keys(facts: Facts) -> Iterator[Line]:
+    assert facts.view is not None
+    for number, (key, reason) in enumerate(zip(facts.view.slots, facts.view.reasons, strict=True)):
+        if key and key.fingerprint and reason is Reason.PUT:
+            yield "KEY-FPR", f"{number + 1} {_hexadecimal(key.fingerprint)}".encode()
+
+
+#: GETATTR KEY-FPR of a token that has no slots of its own.  gpg takes the first key of this list
+#: for its default key, and without -u fails if that is not in the keyring; and it asks before it
+#: has a key replaced that is named here.  So this names those only that gpg has put there.
+KEYS_PUT = Row(_put_keys, frozenset({Attribute.KEY_FPR}))
 
 #: What a card is, rather than what is on it: ``LEARN --keypairinfo`` leaves these out.
 _IDENTITY = ("CARDTYPE", "CARDVERSION", "APPTYPE", "APPVERSION")

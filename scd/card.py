@@ -105,6 +105,10 @@ class Card:
         """Read the keys again now, for a caller who holds the lane."""
         self._view = await self.call(self._make_view, self.token, self._thorough)
 
+    def read_view(self) -> View:
+        """As :meth:`view_in_lane`, for a caller in a thread; the view is not kept."""
+        return self._make_view(self.token, self._thorough)
+
     def settle_soon(self) -> None:
         """After an operation with a PIN: let the token do what it put off, when nobody waits."""
         self._nursery.start_soon(self._settle)

@@ -11,7 +11,8 @@ from scd.cardmemory import CardMemory
 from scd.choices import TokenOptions
 from scd.config import Config
 from scd.keygrip import keygrip
-from scd.keytimes import KeyTimes
+from scd.slots import algorithm_wishes
+from scd.tokenmemory import TokenMemory
 from scd.view import View, native_view, token_view
 
 _log = logging.getLogger(__name__)
@@ -52,9 +53,8 @@ def _modules(config: Config) -> Iterable[Provider]:
         yield provider
 
 
-def view_maker(config: Config) -> ViewMaker:
-    """What reads a token's keys into a view, with the configured slots and remembered times."""
-    times = KeyTimes(config.homedir / "anyscd-keytimes")
+def view_maker(config: Config, memory: TokenMemory) -> ViewMaker:
+    """What reads a token's keys into a view, with what is configured and remembered of them."""
     told: set[str] = set()
 
     def complain(text: str) -> None:
@@ -67,7 +67,9 @@ def view_maker(config: Config) -> ViewMaker:
         if token.info.app == "openpgp":
             return native_view(keys)
         choice = _chooser(token.info, keys, config.tokens, complain)
-        return token_view(keys, choice, times.created)
+        serial = token.info.serial
+        wishes = algorithm_wishes(memory, serial)
+        return token_view(keys, choice, memory.birth, memory.grips(serial), wishes)
 
     return make_view
 

@@ -158,7 +158,10 @@ def _capabilities(flags: int) -> Capabilities:
     if flags & CKF.WRITE_PROTECTED:
         return Capabilities(get_challenge=bool(flags & CKF.RNG))
     return Capabilities(
-        get_challenge=bool(flags & CKF.RNG), key_import=True, max_certificate=_MAX_CERTIFICATE
+        get_challenge=bool(flags & CKF.RNG),
+        key_import=True,
+        max_certificate=_MAX_CERTIFICATE,
+        algorithm_changeable=True,
     )
 
 

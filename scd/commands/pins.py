@@ -81,8 +81,11 @@ _ON_CARD: Mapping[tuple[bool, int], _Dialogue] = {
 }
 _ON_TOKEN: Mapping[tuple[bool, int], _Dialogue] = {
     (False, 1): partial(change_pin, ref=PinRef.USER),
+    (False, 2): unblock_pin,
     (False, 3): partial(change_pin, ref=PinRef.SO),
     (True, 1): partial(reset_pin, ref=PinRef.USER, right=PinRef.SO),
+    # Refused by the token, in clear words: it has no such code.
+    (True, 2): partial(reset_pin, ref=PinRef.RC, right=PinRef.SO),
 }
 
 #: What --clear takes back.

@@ -53,7 +53,7 @@ async def setattr_(session: Session, args: bytes) -> None:
     options = Options(args)
     name, _, text = options.rest.partition(b" ")
     card = await session.current()
-    writable(card)
+    writable(session, card)
     make = _CHANGES.get(name.decode("ascii", "replace").upper())
     if make is None:
         raise AssuanError(Code.INV_NAME)
@@ -76,7 +76,7 @@ async def _inquired(session: Session, keyword: str) -> bytes:
 async def writecert(session: Session, args: bytes) -> None:
     ref = slot_ref(Options(args).rest.decode("ascii", "replace").strip())
     card = await session.current()
-    writable(card)
+    writable(session, card)
     if card.native:
         permit_admin(session)
     wanted = WriteCertificate(ref, await _inquired(session, "CERTDATA"))

@@ -16,12 +16,14 @@ from assuan.errors import AssuanError, Code
 from assuan.events import Inquire
 from assuan.server import serve
 from backends.token import Token
+from scd.choices import TokenOptions
 from scd.commands import SYNOPSES
 from scd.config import Config
 from scd.daemon import make_service
 from scd.providers import view_maker
 from scd.registry import Registry
 from scd.session import Shared
+from scd.tokenmemory import TokenMemory
 from tests.fake import ADMIN_PIN, PIN, FakeProvider
 
 
@@ -43,21 +45,30 @@ class Bed:
 
 
 @asynccontextmanager
-async def bed(home: Path, *tokens: Token, deny_admin: bool = False) -> AsyncIterator[Bed]:
+async def bed(
+    home: Path,
+    *tokens: Token,
+    deny_admin: bool = False,
+    choices: tuple[TokenOptions, ...] = (),
+) -> AsyncIterator[Bed]:
     provider = FakeProvider("fakes", **{f"t{n}": token for n, token in enumerate(tokens)})
-    async with bed_of(home, provider, deny_admin=deny_admin) as b:
+    async with bed_of(home, provider, deny_admin, choices) as b:
         yield b
 
 
 @asynccontextmanager
 async def bed_of(
-    home: Path, provider: FakeProvider, deny_admin: bool = False
+    home: Path,
+    provider: FakeProvider,
+    deny_admin: bool = False,
+    choices: tuple[TokenOptions, ...] = (),
 ) -> AsyncIterator[Bed]:
-    config = Config(home, deny_admin=deny_admin)
+    config = Config(home, deny_admin=deny_admin, tokens=choices)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
-            registry = Registry([provider], view_maker(config), 0.1, nursery)
-            yield Bed(Shared(config, registry, None, SYNOPSES), nursery)
+            memory = TokenMemory(home / "anyscd-tokens")
+            registry = Registry([provider], view_maker(config, memory), 0.1, nursery)
+            yield Bed(Shared(config, registry, None, SYNOPSES, memory), nursery)
             registry.close()
             nursery.cancel_scope.cancel()
 

@@ -14,7 +14,7 @@ from assuan.errors import Code
 from assuan.events import Inquire
 from backends.errors import Broken, PinNeeded, Removed
 from scd.commands import COMMANDS
-from scd.view import View, token_view
+from scd.view import Birth, View, token_view
 from tests.fake import FakeToken
 from tests.scd.bed import Asked, bed, fails
 
@@ -23,7 +23,7 @@ SIGN = b"PKSIGN --hash=sha256 "
 
 
 def view_of(token: FakeToken) -> View:
-    return token_view(token.keys(), lambda use, key: False, lambda grip: 1)
+    return token_view(token.keys(), lambda use, key: False, lambda grip, told: Birth(1))
 
 
 async def sign(client: Client, token: FakeToken, asked: Asked) -> None:
