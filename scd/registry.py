@@ -13,7 +13,8 @@ import trio
 
 from backends.errors import TokenError
 from backends.token import Place, Provider, Use, Watcher
-from scd.card import Card, ViewMaker, same_serial
+from scd.aliases import is_old_serial
+from scd.card import Card, ViewMaker
 from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
@@ -127,10 +128,16 @@ class Registry:
             self.choose(found)
 
     async def by_serial(self, serial: str) -> Card | None:
-        """The card of that serial number, looked for until every provider has answered."""
+        """The card of that serial number, looked for until every provider has answered.
+
+        gnupg-pkcs11-scd told one number for all tokens, that of the last slot, which may even hold
+        an empty one.  So any token will do for such a number; the key is named later.
+        """
 
         def known() -> Card | None:
-            return next((c for c in self.cards if same_serial(c.serial, serial)), None)
+            named = (c for c in self.cards if c.is_called(serial))
+            others = (c for c in self.cards if is_old_serial(serial) and not c.native)
+            return next(named, None) or next(others, None)
 
         await self.search(lambda: known() is not None)
         return known()

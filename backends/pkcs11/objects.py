@@ -96,6 +96,13 @@ class Pair:
     foreign: bool = False
 
     @property
+    def id(self) -> bytes:
+        """The CKA_ID by which others name it: PKCS#11 wants private key and certificate to agree,
+        and they do so more often than the public object with either."""
+        parts = (self.certificate_object, self.private_object, self.public_object)
+        return next((part.id for part in parts if part is not None and part.id), b"")
+
+    @property
     def der(self) -> bytes | None:
         """The certificate as it is."""
         found = self.certificate_object

@@ -238,5 +238,5 @@ def _key_record(session: TokenSession, pair: Pair) -> KeyRecord:
         certificate=pair.der is not None,
         created=pair.created,
         always=pair.always,
-        uri=str(key_uri(session.slot.uri, min(pair.ids), pair.label)),
+        uri=str(key_uri(session.slot.uri, pair.id, pair.label)),
     )
