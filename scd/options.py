@@ -1,4 +1,4 @@
-"""Every option of GnuPG's scdaemon and our own, in one table, and the two ways of writing them down.
+"""Every option, GnuPG's and our own, in one table, and the two ways of writing them down.
 
 What the options do is not here: see scd.config and scd.cli.
 """

@@ -10,7 +10,6 @@ from typing import TypeVar
 from tests.bed.card import USER_PIN, openpgp_card
 from tests.bed.gnupg import GnuPG, Home
 from tests.bed.key_maker import allow_several_signatures, make_key
-from tests.bed.process import end
 from tests.bed.recipes import key_of_token
 from tests.bed.virtual_reader import Card, VirtualReader
 
@@ -62,7 +61,7 @@ def _use(home: Home, measure: Measure[T]) -> dict[str, T]:
     for name in (UNKNOWN_CARD, KNOWN_CARD):
         if name is UNKNOWN_CARD:
             (home.path / _MEMORY).unlink(missing_ok=True)
-        _restart(home)
+        home.restart()
         costs[name] = measure(lambda: home.gpg(*sign, input="a message"))
     # Opens what the signature left closed, so that nothing goes on behind the next steps.
     home.gpg("--decrypt", input=encrypted)
@@ -91,14 +90,6 @@ def _home(gnupg: GnuPG, scdaemon: Path) -> Home:
     home = Home(gnupg, scdaemon, pins={"": USER_PIN})
     (home.path / "anyscd.toml").write_text("[pkcs11]\nuse-p11-kit = false\n")
     return home
-
-
-def _restart(home: Home) -> None:
-    """End gpg-agent and its scdaemon, and start them afresh."""
-    agent = int(home.ask_agent("GETINFO pid"))
-    home.connect_agent("KILLAGENT")
-    end(agent)
-    home.gpg_agent("--daemon")
 
 
 def counting(reader: VirtualReader) -> Measure[int]:

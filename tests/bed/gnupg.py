@@ -134,6 +134,12 @@ class Home:
         if stubborn:
             raise ProgramFailed(f"{len(stubborn)} processes of {self.path} had to be killed\n{log}")
 
+    def restart(self) -> None:
+        """End the agent with what it started, and start it afresh: PINs are forgotten."""
+        self.connect_agent("KILLAGENT")
+        end(self._agent)
+        self.__enter__()
+
     @property
     def logs(self) -> dict[str, str]:
         """What the agent, with all that it told scdaemon, and scdaemon logged so far."""

@@ -41,16 +41,21 @@ def certified_token(softhsm: SoftHSM, label: str, names: list[str], folder: Path
     return token
 
 
-def key_of_names(home: Home, owner: str, signer: str, decrypter: str) -> str:
-    """Make an OpenPGP key of the keys of these two certificates, as its manual page teaches; the
-    fingerprint."""
+def keygrips(home: Home) -> dict[str, str]:
+    """By the names in the certificates, as it tells them."""
+    told = home.connect_agent("SCD LEARN --force").stdout.decode()
+    lines = re.findall(r"^S KEY-FRIEDNLY (\w+) /CN=(.*) on ", told, re.MULTILINE)
+    return {name: grip for grip, name in lines}
+
+
+def openpgp_key(home: Home, owner: str, signer: str, decrypter: str) -> str:
+    """Make an OpenPGP key of the two keys with these keygrips; its fingerprint."""
     email = f"{owner.split()[0]}@example.org"
-    made = _converse(
-        home, "--full-generate-key", *_choice(home, signer), "Q", "0", owner, email, ""
-    )
-    added = ("addkey", *_choice(home, decrypter), "S", "Q", "0", "save")
-    _converse(home, "--edit-key", email, *added)
-    found = re.search(r"KEY_CREATED \w ([0-9A-F]{40})", made)
+    lines = ["Key-Type: RSA", f"Key-Grip: {signer}", "Key-Usage: sign"]
+    lines += ["Subkey-Type: RSA", f"Subkey-Grip: {decrypter}", "Subkey-Usage: encrypt"]
+    lines += [f"Name-Real: {owner}", f"Name-Email: {email}", "Expire-Date: 0", "%commit", ""]
+    made = home.gpg("--status-fd", "1", "--full-gen-key", input="\n".join(lines))
+    found = re.search(r"KEY_CREATED B ([0-9A-F]{40})", made.stdout.decode())
     if found is None:
-        raise ProgramFailed(f"no key was made:\n{made}\n{home.log_end}")
+        raise ProgramFailed(f"no key was made\n{home.log_end}")
     return found[1]
