@@ -131,14 +131,18 @@ class Registry:
         """The card of that serial number, looked for until every provider has answered.
 
         gnupg-pkcs11-scd told one number for all tokens, that of the last slot, which may even hold
-        an empty one.  So any token will do for such a number; the key is named later.
+        an empty one.  So any token will do for such a number, once the right one has had time to
+        appear; the key is named later.
         """
+        old = is_old_serial(serial)
 
         def known() -> Card | None:
             named = (c for c in self.cards if c.is_called(serial))
-            others = (c for c in self.cards if is_old_serial(serial) and not c.native)
+            others = (c for c in self.cards if old and not c.native)
             return next(named, None) or next(others, None)
 
+        if old:
+            await self.scan()
         await self.search(lambda: known() is not None)
         return known()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,3 +115,19 @@ def test_the_card_view_and_new_stubs_beside_the_old(office: Office) -> None:
     home.run("gpgsm", "--batch", "--learn-card")
     assert office.stubs.keys() == before.keys()
     assert 0 < work(home, office.key) <= office.prompts
+
+
+def test_each_token_has_its_own_names_too(home: Home, softhsm: SoftHSM, tmp_path: Path) -> None:
+    certified_token(softhsm, "plain_2.5-~^", NAMES[:1], tmp_path)
+    told = home.connect_agent("SCD KEYINFO --list --data").stdout.decode()
+    old = re.findall(r"^S KEYINFO \w+ T (\w+) (\S+)", told, re.MULTILINE)
+    assert len(old) == len(NAMES) + 1
+    change_over(home)
+    for serial, reference in old:
+        commands = (f"SCD SERIALNO --demand={serial}", "SCD GETATTR READER")
+        reply = home.connect_agent(*commands).stdout.decode()
+        label = "plain_2.5-~^" if "plain" in reference else "Büro 1/2;x=y"
+        assert reply == f"S SERIALNO {serial}\nOK\nS READER hsm: {label}\nOK\n"
+        read = home.connect_agent(f"SCD READCERT {reference}").stdout
+        assert read.startswith(b"D 0")
+        assert read.endswith(b"OK\n")
