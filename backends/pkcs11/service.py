@@ -16,6 +16,7 @@ from backends.pkcs11.identity import key_uri
 from backends.pkcs11.mechanisms import possible_use
 from backends.pkcs11.messages import (
     Answer,
+    AuthorityRecord,
     Change,
     ChangePin,
     Check,
@@ -81,7 +82,8 @@ class Service:
         def keys(session: TokenSession) -> Keys:
             session.forget_pairs()
             records = [_key_record(session, pair) for pair in session.pairs()]
-            return Keys(records, session.notes)
+            authorities = [AuthorityRecord(a.ref, a.label) for a in session.authorities()]
+            return Keys(records, authorities, session.notes)
 
         return self._sessions.on(request.token, keys)
 

@@ -44,8 +44,11 @@ class Office:
 
 @pytest.fixture
 def home(gnupg: GnuPG, softhsm: SoftHSM, tmp_path: Path) -> Iterator[Home]:
-    """A label that has to be escaped, and three certified keys."""
+    """A label that has to be escaped, three certified keys, and who certified them."""
     token = certified_token(softhsm, "Büro 1/2;x=y", NAMES, tmp_path)
+    issuer = tmp_path / "issuer.der"
+    issuer.write_bytes(authority().der)
+    token.write_certificate(issuer, 0x10, "issuer")
     home = Home(gnupg, write_program(tmp_path), pins={"": token.pin}, env=softhsm.env)
     (home.path / "gnupg-pkcs11-scd.conf").write_text(CONFIGURATION)
     (home.path / "gpgsm.conf").write_text("disable-crl-checks\ndisable-dirmngr\n")
@@ -56,7 +59,7 @@ def home(gnupg: GnuPG, softhsm: SoftHSM, tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def office(home: Home) -> Office:
     """What its manual page says for GnuPG and gpgsm; a key for ssh is named in sshcontrol."""
-    authority().trust(home)
+    authority().list_as_trusted(home)
     home.gpg("--card-status")
     home.run("gpgsm", "--batch", "--learn-card")
     grips = keygrips(home)
@@ -115,6 +118,21 @@ def test_the_card_view_and_new_stubs_beside_the_old(office: Office) -> None:
     home.run("gpgsm", "--batch", "--learn-card")
     assert office.stubs.keys() == before.keys()
     assert 0 < work(home, office.key) <= office.prompts
+
+
+def test_certificates_of_issuers_are_learnt_too(home: Home) -> None:
+    learnt = certificates(home)
+    assert len(learnt) == len(NAMES) + 1
+    (home.path / "pubring.kbx").unlink()
+    change_over(home)
+    assert certificates(home) == learnt
+
+
+def certificates(home: Home) -> set[str]:
+    """Fingerprints of what gpgsm learns."""
+    home.run("gpgsm", "--batch", "--learn-card")
+    listed = home.run("gpgsm", "--batch", "--with-colons", "--list-keys").stdout.decode()
+    return set(re.findall(r"^fpr:+(\w+):", listed, re.MULTILINE))
 
 
 def test_each_token_has_its_own_names_too(home: Home, softhsm: SoftHSM, tmp_path: Path) -> None:
