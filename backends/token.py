@@ -318,6 +318,24 @@ class RawCard(Protocol):
         """Send one APDU as it is; the answer ends with SW1 SW2.  Any status word is a success."""
 
 
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate of somebody who signs certificates.  ``ref``: as for keys; ``label``: for
+    people, may be empty."""
+
+    ref: str
+    label: str = ""
+
+
+@runtime_checkable
+class Chains(Protocol):
+    """A token that has certificates of authorities too."""
+
+    def authorities(self) -> Sequence[Authority]:
+        """Those whose keys are not on the token; :meth:`Token.certificate` knows them by ``ref``.
+        As new as the keys are."""
+
+
 @runtime_checkable
 class Parallel(Protocol):
     """A token of which several keys can be at work at the same time."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backends.curves import Curve
 from backends.errors import NotSupported, PinBlocked
-from backends.token import Algorithm, Attribute, Capabilities, PinRef, RSAAlgorithm
+from backends.token import Algorithm, Attribute, Authority, Capabilities, PinRef, RSAAlgorithm
 from scd.algorithms import offered
 from scd.card import Card
 from scd.escape import plus_escape, status_fields
@@ -132,6 +132,12 @@ def keyinfo(card: Card, key: CardKey) -> bytes:
 def certinfo(key: CardKey) -> Line:
     """100: a certificate without any special role (scd/app-common.h)."""
     return "CERTINFO", status_fields(b"100", key.ref.encode(), key.key.label.encode())
+
+
+def authority_info(authority: Authority) -> Line:
+    """102: one that may be useful, such as an issuer's (agent/learncard.c)."""
+    label = authority.label.encode()
+    return "CERTINFO", status_fields(b"102", authority.ref.encode(), label)
 
 
 def _constant(name: str, text: str) -> Row:

@@ -10,6 +10,7 @@ import trio
 
 from backends.errors import TokenError
 from backends.token import Parallel, Place, Provider, Token
+from scd.aliases import is_old_serial_of
 from scd.lane import Lane
 from scd.view import View
 
@@ -59,6 +60,12 @@ class Card:
     @property
     def serial(self) -> str:
         return self.info.serial
+
+    def is_called(self, serial: str) -> bool:
+        """By its serial number, or the one that gnupg-pkcs11-scd made for it."""
+        if same_serial(serial, self.serial):
+            return True
+        return bool(self.info.uri) and is_old_serial_of(serial, self.info.uri)
 
     @property
     def native(self) -> bool:

@@ -13,7 +13,8 @@ import trio
 
 from backends.errors import TokenError
 from backends.token import Place, Provider, Use, Watcher
-from scd.card import Card, ViewMaker, same_serial
+from scd.aliases import is_old_serial
+from scd.card import Card, ViewMaker
 from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
@@ -127,11 +128,21 @@ class Registry:
             self.choose(found)
 
     async def by_serial(self, serial: str) -> Card | None:
-        """The card of that serial number, looked for until every provider has answered."""
+        """The card of that serial number, looked for until every provider has answered.
+
+        gnupg-pkcs11-scd told one number for all tokens, that of the last slot, which may even hold
+        an empty one.  So any token will do for such a number, once the right one has had time to
+        appear; the key is named later.
+        """
+        old = is_old_serial(serial)
 
         def known() -> Card | None:
-            return next((c for c in self.cards if same_serial(c.serial, serial)), None)
+            named = (c for c in self.cards if c.is_called(serial))
+            others = (c for c in self.cards if old and not c.native)
+            return next(named, None) or next(others, None)
 
+        if old:
+            await self.scan()
         await self.search(lambda: known() is not None)
         return known()
 

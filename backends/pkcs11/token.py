@@ -22,6 +22,7 @@ from backends.pkcs11.writing import WritablePart
 from backends.token import (
     Algorithm,
     Attribute,
+    Authority,
     Capabilities,
     Key,
     PinRequest,
@@ -72,9 +73,14 @@ class PKCS11Token(WritablePart):
         return self.attributes(names)
 
     def certificate(self, ref: str) -> bytes | None:
-        if not self._record(ref).certificate:
+        authority = ref in [each.ref for each in self.authorities()]
+        if not authority and not self._record(ref).certificate:
             return None
         return self._pool.ask(messages.GetCertificate(self._token, ref), messages.Value).value
+
+    def authorities(self) -> Sequence[Authority]:
+        self._records()
+        return [Authority(each.ref, each.label) for each in self._authorities]
 
     # -- operations ----------------------------------------------------------------------------
 
