@@ -48,10 +48,12 @@ async def change_pin(conversation: Conversation, card: Card, ref: PinRef) -> Non
         limits = await card.call(token.new_pin, ref)
         if limits.pinpad:
             async with at_pinpad(conversation, _AT_PINPAD[ref]):
-                await card.call(token.change_pin, ref, None, None)
+                with card.pins.entering(ref):
+                    await card.call(token.change_pin, ref, None, None)
             return
         async with _old(conversation, card, request) as old, _new(conversation, limits) as new:
-            await card.call(token.change_pin, ref, old, new)
+            with card.pins.entering(ref):
+                await card.call(token.change_pin, ref, old, new)
 
 
 async def reset_pin(conversation: Conversation, card: Card, ref: PinRef, right: PinRef) -> None:

@@ -58,6 +58,7 @@ async def with_pin(
     """
     attempts: Counter[bool] = Counter()
     while True:
+        await card.pins.end_if_over()
         request = await card.call(wanted)
         attempts[request is None] += 1
         try:
@@ -69,6 +70,8 @@ async def with_pin(
         else:
             await _look_again(card, request)
             return result
+        finally:
+            card.pins.used()
 
 
 async def _run(
@@ -103,11 +106,13 @@ async def obtained(
         yield None
     elif request.pinpad:
         async with at_pinpad(conversation, await _prompt(card, request)):
-            yield None
+            with card.pins.entering(request.ref):
+                yield None
     else:
         async with asked(conversation, await _prompt(card, request), request) as pin:
             try:
-                yield pin
+                with card.pins.entering(request.ref):
+                    yield pin
             finally:
                 card.settle_soon()
 

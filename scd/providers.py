@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Iterable
 
 from backends.token import Key, Provider, Token, TokenInfo, Use
-from scd.card import ViewMaker, same_serial
+from scd.card import ViewMaker
 from scd.cardmemory import CardMemory
-from scd.choices import TokenOptions
+from scd.choices import PinOptions, TokenOptions
 from scd.config import Config
-from scd.keygrip import keygrip
 from scd.keytimes import KeyTimes
+from scd.naming import names_key, names_token
+from scd.pinrules import PinRules, RuleFinder
 from scd.view import View, native_view, token_view
 
 _log = logging.getLogger(__name__)
@@ -80,33 +81,26 @@ def _chooser(
     """Tells which keys are configured for which use.  A name that is none, or that of several
     keys, is told of in the log."""
     chosen: dict[Use, list[Key]] = {}
-    for options in (t for t in tokens if _names_token(t.match, info)):
+    for options in (t for t in tokens if names_token(t.match, info)):
         for use, option in _OPTIONS.items():
             name = option(options)
             if name is None:
                 continue
-            found = [key for key in keys if _names_key(name, key)]
+            found = [key for key in keys if names_key(name, key)]
             chosen.setdefault(use, []).extend(found[:1])
             if len(found) != 1:
                 _log.warning("%s: %s names %d keys now", info.name, name, len(found))
     return lambda use, key: key in chosen.get(use, ())
 
 
-def _names_token(name: str, info: TokenInfo) -> bool:
-    """By label, serial number or URI."""
-    return name == info.name or same_serial(name, info.serial) or _is_named(name, info.uri)
+def rule_finder(config: Config) -> RuleFinder:
+    """What finds the rules for a token's PINs: the first entry that says something counts."""
 
+    def find_rules(info: TokenInfo) -> PinRules:
+        entries = [entry for entry in config.tokens if names_token(entry.match, info)]
+        idle = (entry.pin_idle for entry in entries if entry.pin_idle)
+        absolute = (entry.pin_absolute for entry in entries if entry.pin_absolute)
+        general = config.pin
+        return PinRules(PinOptions(next(idle, general.idle), next(absolute, general.absolute)))
 
-def _names_key(name: str, key: Key) -> bool:
-    """By reference, label, keygrip or URI."""
-    known = name == key.label or name.upper() in (key.ref, keygrip(key.public))
-    return known or _is_named(name, key.uri)
-
-
-def _is_named(name: str, uri: str) -> bool:
-    if not (uri and name.lower().startswith("pkcs11:")):
-        return False
-    from backends.pkcs11.uri import parse
-
-    # A key is one thing, whether its private object, public one or certificate is named.
-    return parse(name).names(parse(uri), without=("type",))
+    return find_rules

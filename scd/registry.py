@@ -14,6 +14,7 @@ import trio
 from backends.errors import TokenError
 from backends.token import Place, Provider, Use, Watcher
 from scd.card import Card, ViewMaker, same_serial
+from scd.pinrules import PinRules, RuleFinder
 from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Registry:
 
     ``settle``: seconds that a scan waits for a slow provider's first answer when some other
     card is there already.  ``make_view``: reads a token's keys into a View (blocking).
+    ``find_rules``: tells what goes for the PINs of a token.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Registry:
         make_view: ViewMaker,
         settle: float,
         nursery: trio.Nursery,
+        find_rules: RuleFinder = lambda info: PinRules(),
     ) -> None:
         self._sources = [_Source(provider) for provider in providers]
         self._make_view = make_view
         self._settle = settle
         self._nursery = nursery
+        self._find_rules = find_rules
         self._cards: list[Card] = []
         self._choices = 0
         self._turn = trio.Event()
@@ -259,7 +263,8 @@ class Registry:
             return
         source.cards[place] = None
         if token is not None:
-            card = Card(token, source.provider, place, self._make_view, self._nursery)
+            rules = self._find_rules(token.info)
+            card = Card(token, source.provider, place, self._make_view, self._nursery, rules)
             source.cards[place] = card
             self._cards.append(card)
             _log.info("new token %s in %s", card.serial, place.name)
@@ -276,6 +281,7 @@ class Registry:
 
     async def _let_go(self, card: Card) -> None:
         async with card.lane:
+            card.pins.ended()
             await card.call(card.token.close)
 
     def _tell(self) -> None:

@@ -110,8 +110,8 @@ async def _use(
     if card.lane.width > 1:
         with suppress(PinNeeded):
             async with card.lane.shared():
-                if await card.call(card.token.pin_for, key.key) is None:
-                    return await card.call(operation, key.key, data, None)
+                if not card.pins.over and await card.call(card.token.pin_for, key.key) is None:
+                    return await _unasked(card, partial(operation, key.key, data, None))
     async with card.lane:
         return await with_pin(
             session.conversation,
@@ -120,6 +120,13 @@ async def _use(
             partial(operation, key.key, data),
             ask_for_touch if card.token.touch_wanted(key.key) else None,
         )
+
+
+async def _unasked(card: Card, function: Callable[[], bytes]) -> bytes:
+    try:
+        return await card.call(function)
+    finally:
+        card.pins.used()
 
 
 def _require_data(session: Session) -> None:

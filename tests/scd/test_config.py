@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from scd import config
-from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
+from scd.choices import ModuleOptions, PinOptions, PKCS11Options, TokenOptions
 from scd.config import Config
 from scd.options import OptionError, parse_argv
 
@@ -133,10 +134,14 @@ path = "opensc-pkcs11.so"
 [[token]]
 match = "Office token"
 sign = "label"
+pin-idle = 60
 [[token]]
 match = "D2760001240111503131123456780000"
 decrypt = "P11.0123456789ABCDEF"
 auth = "0123456789012345678901234567890123456789"
+pin-absolute = inf
+[pin]
+absolute = 28800
 """
 
 
@@ -154,13 +159,15 @@ def test_anyscd_toml_names_modules_and_keys(tmp_path: Path) -> None:
         deny=("c",),
     )
     assert found.tokens == (
-        TokenOptions("Office token", sign="label"),
+        TokenOptions("Office token", sign="label", pin_idle=60.0),
         TokenOptions(
             "D2760001240111503131123456780000",
             decrypt="P11.0123456789ABCDEF",
             auth="0123456789012345678901234567890123456789",
+            pin_absolute=math.inf,
         ),
     )
+    assert found.pin == PinOptions(math.inf, 28800.0)
 
 
 def test_the_file_in_the_home_is_used_alone(tmp_path: Path) -> None:
@@ -219,6 +226,7 @@ def test_whoever_names_modules_means_no_others(tmp_path: Path, text: str, regist
         ("[token]\n", "token: Expected `array`, got `object`"),
         ("[[token]]\nsign='x'\n", "token[0]: Object missing required field `match`"),
         ("[[token]]\nmatch=1\n", "token[0].match: Expected `str`, got `int`"),
+        ("[pin]\nidle=0\n", "pin.idle: Expected `float` > 0.0"),
         ("[opengpg]\n", "opengpg: unknown section"),
     ],
 )
