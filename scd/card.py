@@ -49,6 +49,7 @@ class Card:
         self.provider = provider
         self.place = place
         self.lane = Lane(token.parallel if isinstance(token, Parallel) else 1)
+        self.pin_source = rules.source
         self.pins = PinLife(rules.lifetime, token, self.lane, nursery)
         self.gone = False
         #: Counts up over all cards whenever a client chooses this one; 0: never chosen.

@@ -23,7 +23,8 @@ class ModuleOptions:
 class TokenOptions:
     """One ``[[token]]``.  ``match``: label, serial or URI of the token.  The others name the key
     for that slot of the OpenPGP view: by reference, label, keygrip or URI.  ``pin_idle`` and
-    ``pin_absolute``: in place of what ``[pin]`` says."""
+    ``pin_absolute``: in place of what ``[pin]`` says.  ``pin_source``: where the PIN can be
+    read, as :func:`scd.pinorigin.parse` takes it."""
 
     match: str
     sign: str | None = None
@@ -31,6 +32,7 @@ class TokenOptions:
     auth: str | None = None
     pin_idle: float | None = None
     pin_absolute: float | None = None
+    pin_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 from backends.token import TokenInfo
 from scd.choices import PinOptions
+from scd.pinsource import PinSource
 
 
 @dataclass(frozen=True, slots=True)
 class PinRules:
-    """``lifetime``: how long they last."""
+    """``lifetime``: how long they last.  ``source``: where they come from, if not from the user."""
 
     lifetime: PinOptions = field(default_factory=PinOptions)
+    source: PinSource | None = None
 
 
 #: Finds the rules for a token.

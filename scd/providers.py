@@ -12,7 +12,9 @@ from scd.choices import PinOptions, TokenOptions
 from scd.config import Config
 from scd.keytimes import KeyTimes
 from scd.naming import names_key, names_token
+from scd.pinorigin import parse
 from scd.pinrules import PinRules, RuleFinder
+from scd.pinsource import PinSource
 from scd.view import View, native_view, token_view
 
 _log = logging.getLogger(__name__)
@@ -95,12 +97,21 @@ def _chooser(
 
 def rule_finder(config: Config) -> RuleFinder:
     """What finds the rules for a token's PINs: the first entry that says something counts."""
+    sources: dict[str, PinSource] = {}
 
     def find_rules(info: TokenInfo) -> PinRules:
         entries = [entry for entry in config.tokens if names_token(entry.match, info)]
         idle = (entry.pin_idle for entry in entries if entry.pin_idle)
         absolute = (entry.pin_absolute for entry in entries if entry.pin_absolute)
-        general = config.pin
-        return PinRules(PinOptions(next(idle, general.idle), next(absolute, general.absolute)))
+        source = (entry.pin_source for entry in entries if entry.pin_source)
+        return PinRules(
+            PinOptions(next(idle, config.pin.idle), next(absolute, config.pin.absolute)),
+            source_of(info, next(source, None)),
+        )
+
+    def source_of(info: TokenInfo, text: str | None) -> PinSource | None:
+        if text is not None and info.serial not in sources:
+            sources[info.serial] = PinSource(info.name, parse(text))
+        return sources.get(info.serial)
 
     return find_rules

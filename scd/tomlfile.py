@@ -13,7 +13,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from backends.pkcs11.uri import BadURI, is_uri, parse
+from scd import pinorigin
 from scd.choices import Choices, ModuleOptions, PinOptions, PKCS11Options, TokenOptions
+from scd.pinorigin import BadOrigin
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
@@ -25,6 +27,11 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True, rename="kebab"):
     def texts(self) -> Iterable[str]:
         """Those that may be URIs."""
         return ()
+
+    def check(self) -> None:
+        """Raises BadURI or BadOrigin."""
+        for text in filter(is_uri, self.texts()):
+            parse(text)
 
 
 class _PKCS11(_Table):
@@ -56,14 +63,25 @@ class _Token(_Table):
     auth: _Text | None = None
     pin_idle: _Lifetime | None = None
     pin_absolute: _Lifetime | None = None
+    pin_source: _Text | None = None
 
     def texts(self) -> Iterable[str]:
         return filter(None, (self.match, self.sign, self.decrypt, self.auth))
 
+    def check(self) -> None:
+        super().check()
+        if self.source is not None:
+            pinorigin.parse(self.source)
 
-def _check_uris(texts: Iterable[str]) -> None:
-    for text in filter(is_uri, texts):
-        parse(text)
+    @property
+    def source(self) -> str | None:
+        """As it is set, or as the URI of the token says."""
+        named = parse(self.match).text("pin-source") if is_uri(self.match) else None
+        return self.pin_source or named
+
+    @property
+    def options(self) -> TokenOptions:
+        return TokenOptions(**{**msgspec.structs.asdict(self), "pin_source": self.source})
 
 
 class _Reader:
@@ -81,9 +99,9 @@ class _Reader:
         try:
             converted = msgspec.convert(section, shape)
             if isinstance(converted, _Table):
-                _check_uris(converted.texts())
+                converted.check()
             return converted
-        except BadURI as error:
+        except (BadURI, BadOrigin) as error:
             self.complain(key, str(error))
             return None
         except msgspec.ValidationError as error:
@@ -114,7 +132,7 @@ class _Reader:
     def tokens(self, section: object) -> tuple[TokenOptions, ...]:
         entries = self.convert(section, list[Any], "token") or []
         tables = [self.convert(e, _Token, f"token[{i}]") for i, e in enumerate(entries)]
-        return tuple(TokenOptions(**msgspec.structs.asdict(t)) for t in tables if t)
+        return tuple(t.options for t in tables if t)
 
     def pin(self, section: object) -> PinOptions:
         table = self.convert(section, _Pin, "pin") or _Pin()

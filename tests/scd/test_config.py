@@ -217,7 +217,15 @@ def test_whoever_names_modules_means_no_others(tmp_path: Path, text: str, regist
         ("[pkcs11]\ndeny=['pkcs11:x']\n", "pkcs11: attribute 'x' is not known"),
         (
             "[[token]]\nmatch='pkcs11:?pin-value=1'\n",
-            "token[0]: attribute 'pin-value' is not known",
+            "token[0]: pin-value: a PIN does not belong into a file; pin-source names its place",
+        ),
+        (
+            "[[token]]\nmatch='x'\npin-source='1234'\n",
+            "token[0]: pin-source is neither file:/path nor |/path/to/command",
+        ),
+        (
+            "[[token]]\nmatch='pkcs11:token=x?pin-source=|cat'\n",
+            "token[0]: pin-source: a command is named by its whole path",
         ),
         (
             "[[token]]\nmatch='x'\nsign='pkcs11:id=%1'\n",
@@ -239,6 +247,24 @@ def test_a_complaint_names_file_and_key_and_costs_one_section(
     found = load(tmp_path, home_toml=text)
     assert found.errors == (f"{path}: {complaint}",)
     assert bool(found.tokens) is ("kept" in text)
+
+
+@pytest.mark.parametrize(
+    ("entry", "source"),
+    [
+        ("match='x'\npin-source='file:/pin'", "file:/pin"),
+        ("match='pkcs11:token=x?pin-source=file:/a%2520pin'", "file:/a%20pin"),
+        ("match='pkcs11:token=x?pin-source=|/bin/pin'", "|/bin/pin"),
+        ("match='pkcs11:token=x?pin-source=|/bin/pin'\npin-source='file:/pin'", "file:/pin"),
+        ("match='pkcs11:token=x'", None),
+    ],
+)
+def test_a_uri_may_name_the_source_of_the_pin(
+    tmp_path: Path, entry: str, source: str | None
+) -> None:
+    found = load(tmp_path, home_toml=f"[[token]]\n{entry}\n")
+    assert found.errors == ()
+    assert found.tokens[0].pin_source == source
 
 
 @pytest.mark.parametrize("content", [b"[pkcs11", b"\xff"])

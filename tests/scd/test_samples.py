@@ -44,6 +44,7 @@ def test_every_setting_of_the_sample_is_understood() -> None:
             "0123456789ABCDEF0123456789ABCDEF01234567",
             60.0,
             3600.0,
+            "file:/home/you/.gnupg/token-pin",
         ),
     )
 
