@@ -11,7 +11,7 @@ from backends.openpgp.data_objects import DO
 from backends.openpgp.kdf import KDF, wipe
 from backends.openpgp.pins import Pin, Pins
 from backends.openpgp.session import Session
-from backends.openpgp.status import SW, to_error
+from backends.openpgp.status import SW, to_error, tries_left
 from backends.token import PinRef, PinRequest
 
 _VERIFY, _CHANGE_REFERENCE_DATA, _RESET_RETRY_COUNTER, _PUT_DATA = 0x20, 0x24, 0x2C, 0xDA
@@ -128,7 +128,8 @@ class PinChanges:
         self._pins.forget(ref)
         self._session.prove()
         sw = self._session.channel.send(Command(_VERIFY, _NOT_VERIFIED, kind.p2)).sw
-        if sw != SW.OK:
+        # Some tell that it is not verified, with the tries left, where it was not.
+        if sw != SW.OK and tries_left(sw) is None:
             raise NotSupported(f"the card cannot take back a PIN ({to_error(sw)})")
 
     @contextmanager

@@ -110,7 +110,10 @@ async def _use(
     if card.lane.width > 1:
         with suppress(PinNeeded):
             async with card.lane.shared():
-                return await card.call(_without_pin, card.token, operation, key.key, data)
+                if not card.pins.over:
+                    result = await card.call(_without_pin, card.token, operation, key.key, data)
+                    card.pins.used()
+                    return result
     async with card.lane:
         return await with_pin(
             session.conversation,

@@ -25,6 +25,7 @@ async def checkpin(session: Session, args: bytes) -> None:
     async with card.lane:
         if admin:
             await _check_admin_tries(card)
+        await card.pins.end_if_over()
         ref = await _pin_ref(card, admin=admin)
         if not await card.call(card.token.is_verified, ref):
             await verify(session.conversation, card, ref)
