@@ -97,16 +97,11 @@ def test_a_slot_that_is_configured_is_not_for_new_keys(home: Home, token: Module
 
 @pytest.mark.parametrize("gnupg", [generation("2.4")], ids=str)
 def test_keys_made_by_gpg_card_are_made_an_openpgp_key_of(home: Home) -> None:
-    gpg_card: list[str | Path] = [
-        home.gnupg.bin / "gpg-card",
-        "--no-history",
-        "--gpg",
-        home.gnupg.bin / "gpg",
-        "--",
-    ]
+    folder = home.gnupg.bin
+    gpg_card: list[str | Path] = [folder / "gpg-card", "--no-history", "--gpg", folder / "gpg"]
     for made in ("--algo=ed25519 OPENPGP.1", "--algo=nistp256 OPENPGP.2"):
-        on_terminal([*gpg_card, "generate", *made.split()], home.env)
-    question = on_terminal([*gpg_card, "generate", "OPENPGP.1"], home.env, typed="n\n")
+        on_terminal([*gpg_card, "--", "generate", *made.split()], home.env)
+    question = on_terminal([*gpg_card, "--", "generate", "OPENPGP.1"], home.env, typed="n\n")
     assert "Replace existing keys?" in question
     shown = home.gpg("--with-colons", "--card-status").stdout.decode()
     openpgp_key = key_of_token(home, "Tom Token")
