@@ -40,6 +40,8 @@ _USE = Operation.LIST | Operation.SIGN | Operation.DECRYPT
 _ALL = _USE | Operation.SSH | Operation.SMIME | Operation.GENERATE
 _NO_SSH = _ALL & ~Operation.SSH
 _NO_DECRYPT = _ALL & ~Operation.DECRYPT
+#: OpenSC: for PIV cards it has no mechanism that makes keys; for OpenPGP cards it has one, which
+#: fails with CKR_ARGUMENTS_BAD (0.23).
 _FIXED = _ALL & ~Operation.GENERATE
 _25519 = _ALL & ~Operation.SMIME
 

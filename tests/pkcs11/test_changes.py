@@ -118,7 +118,7 @@ def test_a_key_is_made_for_its_slot(
     (key,) = fresh.keys()
     assert (key.public, key.use) == (public, use)
     assert key.label == f"OPENPGP.{slot} 2024-01-02 03:04:05"
-    assert key.created == STAMP.created
+    assert key.created == STAMP.created, "so that other computers know it"
     assert key.ref.startswith("P11.")
     check_key(fresh, key)
     assert fresh.pin_for_change(change) is None

@@ -100,7 +100,7 @@ ANSWERS = st.one_of(
                 *(st.booleans(), st.text()),
             )
         ),
-        st.lists(st.builds(AuthorityRecord)),
+        st.lists(st.builds(AuthorityRecord, st.just(REF), st.text())),
         st.lists(st.text()),
     ),
 )

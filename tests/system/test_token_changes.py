@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tests.bed.authority import authority
-from tests.bed.gnupg import ANYSCD, GnuPG, Home
+from tests.bed.gnupg import ANYSCD, GnuPG, Home, generation
 from tests.bed.module_token import ModuleToken
 from tests.bed.recipes import (
     card_edit,
@@ -18,10 +18,12 @@ from tests.bed.recipes import (
     export_software_key,
     generate_as_set,
     generate_on_card,
+    key_of_token,
     move_to_card,
     sign_and_verify,
 )
 from tests.bed.softhsm import SO_PIN, SoftHSM
+from tests.bed.terminal import on_terminal
 
 USER_PIN = "123456"
 
@@ -91,6 +93,21 @@ def test_a_slot_that_is_configured_is_not_for_new_keys(home: Home, token: Module
     assert "KEY-CREATED-AT" in home.connect_agent("SCD GENKEY 3").stdout.decode()
     assert "File exists" in home.connect_agent("SCD GENKEY 3").stdout.decode()
     assert len(token.public_keys()) == 2
+
+
+@pytest.mark.parametrize("gnupg", [generation("2.4")], ids=str)
+def test_keys_made_by_gpg_card_are_made_an_openpgp_key_of(home: Home) -> None:
+    folder = home.gnupg.bin
+    gpg_card: list[str | Path] = [folder / "gpg-card", "--no-history", "--gpg", folder / "gpg"]
+    for made in ("--algo=ed25519 OPENPGP.1", "--algo=nistp256 OPENPGP.2"):
+        on_terminal([*gpg_card, "--", "generate", *made.split()], home.env)
+    question = on_terminal([*gpg_card, "--", "generate", "OPENPGP.1"], home.env, typed="n\n")
+    assert "Replace existing keys?" in question
+    shown = home.gpg("--with-colons", "--card-status").stdout.decode()
+    openpgp_key = key_of_token(home, "Tom Token")
+    assert f"\nfpr:{openpgp_key}:" in shown
+    sign_and_verify(home, openpgp_key)
+    encrypt_and_decrypt(home, openpgp_key)
 
 
 def test_what_a_token_has_no_room_for_is_refused(home: Home) -> None:
