@@ -5,7 +5,7 @@ Pure functions; nothing here talks to a token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from backends.token import (
@@ -76,6 +76,11 @@ class View:
         found = [k for k in self.keys if wanted in (k.grip, k.ref.upper())]
         able = [k for k in found if use is None or use in k.key.use]
         return next(iter(able or found), None)
+
+    def without(self, grips: Collection[str]) -> View:
+        """The view that leaves out keys; the others stay where they are."""
+        first, second, third = (k if k and k.grip not in grips else None for k in self.slots)
+        return View(tuple(k for k in self.keys if k.grip not in grips), (first, second, third))
 
     def able(self, use: Use | None) -> Iterator[CardKey]:
         """The keys that can be used so; all of them for None."""
