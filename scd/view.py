@@ -6,8 +6,8 @@ Pure functions; nothing here talks to a token.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from backends.token import (
     Algorithm,
@@ -119,6 +119,12 @@ class View:
             wish or (slot_algorithm(key.key.public, use) if key else RSAAlgorithm(2048))
             for wish, key, use in told
         )
+
+    def without(self, grips: Collection[str]) -> View:
+        """The view that leaves out keys; the others stay where they are."""
+        first, second, third = (k if k and k.grip not in grips else None for k in self.slots)
+        keys = tuple(k for k in self.keys if k.grip not in grips)
+        return replace(self, keys=keys, slots=(first, second, third))
 
     def able(self, use: Use | None) -> Iterator[CardKey]:
         """The keys that can be used so; all of them for None."""

@@ -165,14 +165,12 @@ async def keyinfo(session: Session, args: bytes) -> None:
 
 async def _listed(session: Session, use: Use | None) -> list[bytes]:
     """The keys of the cards known now; no look at the readers, no waiting for a card at work."""
-    records = []
     for card in session.registry.cards:
-        thorough = use is not None and not card.lane.locked()
-        busy = card.known_view is None and card.lane.locked()
-        view = None if busy else await session.registry.view(card, thorough=thorough)
-        if view is not None:
-            records += [attributes.keyinfo(card, key) for key in view.able(use)]
-    return records
+        if not card.lane.locked():
+            await session.registry.view(card, thorough=use is not None)
+    # Only when all are read it is known which of them are to be shown.
+    views = [(card, card.known_view) for card in session.registry.cards]
+    return [attributes.keyinfo(c, key) for c, view in views if view for key in view.able(use)]
 
 
 COMMANDS: dict[str, Handler[Session]] = {
