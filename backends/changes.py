@@ -113,7 +113,9 @@ Change = SetAttribute | SetAlgorithm | GenerateKey | WriteKey | WriteCertificate
 class Writable(Protocol):
     """A token whose content can be changed.
 
-    Nothing here asks whether something is overwritten: see :meth:`is_occupied`.
+    Nothing here asks whether something is overwritten: see :meth:`is_occupied`.  On a token without
+    slots of its own nothing ever is: a slot's name says what a new key is for, it gets a reference
+    of its own, and WriteKey of one that is there already raises Occupied.
     """
 
     def is_occupied(self, ref: str) -> bool:

@@ -16,12 +16,13 @@ from scd.algorithms import offered
 from scd.card import Card
 from scd.escape import plus_escape, status_fields
 from scd.manufacturers import manufacturer_name
-from scd.view import SLOT_USES, CardKey, View, slot_algorithm
+from scd.view import CardKey, Reason, View
 
 Line = tuple[str, bytes]
 
 _TOUCH_SWITCHES = frozenset({Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3})
-_TOUCH = _TOUCH_SWITCHES | {Attribute.BUTTON}
+#: What older clients know nothing of, and what may cost an APDU for each.
+_NEWER = _TOUCH_SWITCHES | {Attribute.BUTTON, Attribute.CARD_VERSION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def facts_at_hand(card: Card) -> Facts:
 
 def _at_hand(card: Card) -> Mapping[Attribute, bytes]:
     """What never changes on a card, as far as it is known."""
-    return card.token.remembered({Attribute.BUTTON}) if card.native else {Attribute.BUTTON: b"\0"}
+    if not card.native:
+        return {Attribute.BUTTON: b"\0"}
+    return card.token.remembered({Attribute.BUTTON, Attribute.CARD_VERSION})
 
 
 async def read_facts(
@@ -67,8 +70,8 @@ async def read_facts(
 ) -> Facts:
     """Everything that the rows need.  The caller holds the card's lane.  Raises TokenError.
 
-    ``sparing``: of buttons and touch switches only what is known anyhow.  They belong into DO 6E,
-    but some cards tell them one by one.
+    ``sparing``: of buttons, touch switches and firmware only what is known anyhow.  Some cards
+    tell them one by one.
     """
     rows = tuple(rows)
     needs = frozenset[Attribute]().union(*(row.needs for row in rows))
@@ -77,15 +80,15 @@ async def read_facts(
     keys = await card.view_in_lane() if view or not card.native else None
     values: Mapping[Attribute, bytes]
     if card.native:
-        wanted = needs - _TOUCH if sparing else needs
+        wanted = needs - _NEWER if sparing else needs
         values = await card.call(card.token.attributes, wanted) if wanted else {}
-        values = {**card.token.remembered(needs & _TOUCH), **values}
+        values = {**card.token.remembered(needs & _NEWER), **values}
         found = tuple(await card.call(card.token.algorithms)) if algorithms else ()
     else:
         assert keys is not None
         tries = await _tries_left(card) if Attribute.CHV_STATUS in needs else 0
         values = _card_data(keys, tries)
-        found = _slot_algorithms(keys)
+        found = keys.algorithms()
     return Facts(card, values, keys, found)
 
 
@@ -111,14 +114,6 @@ def _card_data(view: View, tries: int) -> dict[Attribute, bytes]:
         Attribute.CHV_STATUS: bytes([1, 127, 0, 0, tries, 0, 0]),
         Attribute.SIG_COUNTER: bytes(3),
     }
-
-
-def _slot_algorithms(view: View) -> tuple[Algorithm, ...]:
-    """The slots' algorithms; an empty slot shows what an empty card does."""
-    return tuple(
-        slot_algorithm(key.key.public, use) if key else RSAAlgorithm(2048)
-        for key, use in zip(view.slots, SLOT_USES, strict=True)
-    )
 
 
 # -- values to lines ---------------------------------------------------------------------------
@@ -268,8 +263,10 @@ def _card_type(card: Card) -> str | None:
     return None if card.info.card_type == "generic" else card.info.card_type
 
 
-def _card_version(card: Card) -> str | None:
-    return None if card.info.card_version is None else f"{card.info.card_version:X}"
+def _card_version(facts: Facts) -> Iterator[Line]:
+    firmware = facts.values.get(Attribute.CARD_VERSION)
+    if firmware:
+        yield "CARDVERSION", f"{int.from_bytes(firmware):X}".encode()
 
 
 def _display_serial(facts: Facts) -> Iterator[Line]:
@@ -281,7 +278,7 @@ TABLE: dict[str, Row] = {
     "READER": _info("READER", lambda card: card.info.place, learn=False),
     "SERIALNO": _info("SERIALNO", lambda card: card.serial, learn=False),
     "CARDTYPE": _info("CARDTYPE", _card_type),
-    "CARDVERSION": _info("CARDVERSION", _card_version),
+    "CARDVERSION": Row(_card_version, frozenset({Attribute.CARD_VERSION}), learn=True),
     # Every token looks like a card: gpg shows nothing of one whose type is another.
     "APPTYPE": _info("APPTYPE", lambda card: "openpgp"),
     "APPVERSION": _info("APPVERSION", lambda card: f"{card.info.version:X}"),
@@ -315,6 +312,19 @@ TABLE: dict[str, Row] = {
     "$AUTHKEYID": _constant("$AUTHKEYID", "OPENPGP.3"),
     "$DISPSERIALNO": Row(_display_serial),
 }
+
+
+def _put_keys(facts: Facts) -> Iterator[Line]:
+    assert facts.view is not None
+    for number, (key, reason) in enumerate(zip(facts.view.slots, facts.view.reasons, strict=True)):
+        if key and key.fingerprint and reason is Reason.PUT:
+            yield "KEY-FPR", f"{number + 1} {_hexadecimal(key.fingerprint)}".encode()
+
+
+#: GETATTR KEY-FPR of a token that has no slots of its own.  gpg takes the first key of this list
+#: for its default key, and without -u fails if that is not in the keyring; and it asks before it
+#: has a key replaced that is named here.  So this names those only that gpg has put there.
+KEYS_PUT = Row(_put_keys, frozenset({Attribute.KEY_FPR}))
 
 #: What a card is, rather than what is on it: ``LEARN --keypairinfo`` leaves these out.
 _IDENTITY = ("CARDTYPE", "CARDVERSION", "APPTYPE", "APPVERSION")

@@ -12,6 +12,8 @@ from backends.errors import TokenError
 from backends.token import Parallel, Place, Provider, Token
 from scd.aliases import is_old_serial_of
 from scd.lane import Lane
+from scd.pinlife import PinLife
+from scd.pinrules import PinRules
 from scd.view import View
 
 _log = logging.getLogger(__name__)
@@ -41,12 +43,15 @@ class Card:
         place: Place,
         make_view: ViewMaker,
         nursery: trio.Nursery,
+        rules: PinRules,
     ) -> None:
         self.token = token
         self.info = token.info
         self.provider = provider
         self.place = place
         self.lane = Lane(token.parallel if isinstance(token, Parallel) else 1)
+        self.pin_source = rules.source
+        self.pins = PinLife(rules.lifetime, token, self.lane, nursery)
         self.gone = False
         #: Counts up over all cards whenever a client chooses this one; 0: never chosen.
         self.chosen = 0
@@ -111,6 +116,10 @@ class Card:
     async def refresh_view(self) -> None:
         """Read the keys again now, for a caller who holds the lane."""
         self._view = await self.call(self._make_view, self.token, self._thorough)
+
+    def read_view(self) -> View:
+        """As :meth:`view_in_lane`, for a caller in a thread; the view is not kept."""
+        return self._make_view(self.token, self._thorough)
 
     def settle_soon(self) -> None:
         """After an operation with a PIN: let the token do what it put off, when nobody waits."""

@@ -7,22 +7,18 @@ believed without proof: it must have the fingerprint that the card shows.
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
 from pathlib import Path
 
 from backends.curves import BY_NAME
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd.fingerprint import fingerprint as fingerprint_of
-from scd.statefile import read_lines, write_lines
+from scd.statefile import StateFile
 
-_log = logging.getLogger(__name__)
-
-_KEY = re.compile(
-    r"key ([0-9a-f]{40}) (?:rsa ([0-9a-f]{1,4096}) ([0-9a-f]{1,16})|(\w+) ([0-9a-f]+))"
+_LINES = (
+    re.compile(r"(key [0-9a-f]{40}) (rsa [0-9a-f]{1,4096} [0-9a-f]{1,16}|(?!rsa )\w+ [0-9a-f]+)"),
+    re.compile(r"(holder [0-9A-F]{32}) ((?:[0-9a-f]{2})*)"),
 )
-_HOLDER = re.compile(r"holder ([0-9A-F]{32}) ((?:[0-9a-f]{2})*)")
 #: More lines than cards that anybody has; those that were added first are dropped.
 _MAX_LINES = 200
 
@@ -32,13 +28,10 @@ class CardMemory:
     ``holder SERIAL NAME``, numbers and names in hexadecimal."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], str] | None = None
+        self._file = StateFile(path, _LINES, _MAX_LINES)
 
     def public_key(self, fingerprint: bytes, created: int, use: Use) -> PublicKey | None:
-        found = _KEY.fullmatch(self._line("key", fingerprint.hex()))
-        public = _public(found) if found else None
+        public = _public(self._file.read().get(f"key {fingerprint.hex()}", ""))
         if public is None or fingerprint_of(public, created, use) != fingerprint:
             return None
         return public
@@ -52,52 +45,31 @@ class CardMemory:
             text = f"rsa {public.n:x} {public.e:x}"
         else:
             text = f"{public.curve.algo} {public.point.hex()}"
-        self._keep("key", fingerprint.hex(), text)
+        self._keep(f"key {fingerprint.hex()}", text)
 
     def forget_public_key(self, fingerprint: bytes) -> None:
-        if self._line("key", fingerprint.hex()):
-            self._write("key", fingerprint.hex(), None)
+        name = f"key {fingerprint.hex()}"
+        if name in self._file.read():
+            self._file.write({name: None})
 
     def holder(self, serial: str) -> bytes | None:
-        found = _HOLDER.fullmatch(self._line("holder", serial))
-        return bytes.fromhex(found[2]) if found else None
+        value = self._file.read().get(f"holder {serial}")
+        return None if value is None else bytes.fromhex(value)
 
     def keep_holder(self, serial: str, name: bytes) -> None:
-        self._keep("holder", serial, name.hex())
+        self._keep(f"holder {serial}", name.hex())
 
-    def _line(self, kind: str, name: str) -> str:
-        with self._lock:
-            if self._known is None:
-                self._known = self._read()
-            return self._known.get((kind, name), "")
-
-    def _keep(self, kind: str, name: str, text: str) -> None:
-        line = f"{kind} {name} {text}"
-        if self._line(kind, name) != line:
-            self._write(kind, name, line)
-
-    def _write(self, kind: str, name: str, line: str | None) -> None:
-        with self._lock:
-            known = self._read()
-            known.pop((kind, name), None)
-            if line is not None:
-                known[kind, name] = line
-            self._known = known
-            write_lines(self._path, [*known.values()][-_MAX_LINES:])
-
-    def _read(self) -> dict[tuple[str, str], str]:
-        lines = [line.decode("ascii", "replace") for line in read_lines(self._path)]
-        good = [line for line in lines if _KEY.fullmatch(line) or _HOLDER.fullmatch(line)]
-        if good != lines:
-            _log.warning("%s: damaged lines are ignored", self._path)
-        parts = [(line.split(" ", 2), line) for line in good]
-        return {(kind, name): line for (kind, name, _), line in parts}
+    def _keep(self, name: str, value: str) -> None:
+        if self._file.read().get(name) != value:
+            self._file.write({name: value})
 
 
-def _public(found: re.Match[str]) -> PublicKey | None:
-    n, e, curve, point = found[2], found[3], BY_NAME.get((found[4] or "").lower()), found[5]
-    if n:
-        return RSAPublicKey(int(n, 16), int(e, 16))
-    if curve is None or len(point) != 2 * curve.point_size:
+def _public(value: str) -> PublicKey | None:
+    kind, _, numbers = value.partition(" ")
+    if kind == "rsa":
+        n, e = (int(number, 16) for number in numbers.split(" "))
+        return RSAPublicKey(n, e)
+    curve = BY_NAME.get(kind.lower())
+    if curve is None or len(numbers) != 2 * curve.point_size:
         return None
-    return ECPublicKey(curve, bytes.fromhex(point))
+    return ECPublicKey(curve, bytes.fromhex(numbers))

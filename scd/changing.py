@@ -8,14 +8,17 @@ from backends.token import PinRequest, PublicKey
 from scd.card import Card
 from scd.pin import with_pin
 from scd.session import Session
+from scd.slots import SlottedToken
 from scd.waiting import Attendant
 
 
-def writable(card: Card) -> Writable:
-    """The token, if it can be changed at all."""
+def writable(session: Session, card: Card) -> Writable:
+    """The token, if it can be changed at all, with the slots that GnuPG sees on it."""
     if not isinstance(card.token, Writable):
         raise AssuanError(Code.UNSUPPORTED_OPERATION, "this token cannot be changed")
-    return card.token
+    if card.native:
+        return card.token
+    return SlottedToken(card.token, card.serial, card.read_view, session.shared.memory)
 
 
 def permit_admin(session: Session) -> None:
@@ -28,7 +31,7 @@ async def change(
     session: Session, card: Card, wanted: Change, attend: Attendant | None = None
 ) -> PublicKey | None:
     """Ask for the PIN that the change takes, and make it.  The caller holds the card's lane."""
-    token = writable(card)
+    token = writable(session, card)
 
     def pin_for_change() -> PinRequest | None:
         request = token.pin_for_change(wanted)

@@ -22,10 +22,11 @@ from scd.agent import agent_version
 from scd.commands import COMMANDS, SYNOPSES
 from scd.config import Config, Mode
 from scd.greeting import greeting
-from scd.providers import make_providers, view_maker
+from scd.providers import make_providers, rule_finder, view_maker
 from scd.registry import Registry
 from scd.session import Session, Shared
 from scd.socketdir import socket_dir, socket_path
+from scd.tokenmemory import TokenMemory
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +45,12 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
     async with trio.open_nursery() as nursery:
         stop = trio.Event()
         providers = make_providers(config)
-        registry = Registry(providers, view_maker(config), config.pkcs11.settle, nursery)
+        memory = TokenMemory(config.homedir / "anyscd-tokens")
+        views, rules = view_maker(config, memory), rule_finder(config)
+        registry = Registry(providers, views, config.pkcs11.settle, nursery, rules)
         listener = None if mode is Mode.SERVER else await _listen(socket_path(config.homedir))
-        shared = Shared(config, registry, str(listener.path) if listener else None, SYNOPSES)
+        name = str(listener.path) if listener else None
+        shared = Shared(config, registry, name, SYNOPSES, memory)
         registry.on_change.append(lambda: _signal_clients(shared))
         service = make_service(shared, stop)
         async with trio.open_nursery() as clients:

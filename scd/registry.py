@@ -15,6 +15,7 @@ from backends.errors import TokenError
 from backends.token import Place, Provider, Use, Watcher
 from scd.aliases import is_old_serial
 from scd.card import Card, ViewMaker
+from scd.pinrules import PinRules, RuleFinder
 from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Registry:
 
     ``settle``: seconds that a scan waits for a slow provider's first answer when some other
     card is there already.  ``make_view``: reads a token's keys into a View (blocking).
+    ``find_rules``: tells what goes for the PINs of a token.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class Registry:
         make_view: ViewMaker,
         settle: float,
         nursery: trio.Nursery,
+        find_rules: RuleFinder = lambda info: PinRules(),
     ) -> None:
         self._sources = [_Source(provider) for provider in providers]
         self._make_view = make_view
         self._settle = settle
         self._nursery = nursery
+        self._find_rules = find_rules
         self._cards: list[Card] = []
         self._choices = 0
         self._turn = trio.Event()
@@ -270,7 +274,8 @@ class Registry:
             return
         source.cards[place] = None
         if token is not None:
-            card = Card(token, source.provider, place, self._make_view, self._nursery)
+            rules = self._find_rules(token.info)
+            card = Card(token, source.provider, place, self._make_view, self._nursery, rules)
             source.cards[place] = card
             self._cards.append(card)
             _log.info("new token %s in %s", card.serial, place.name)
@@ -287,6 +292,7 @@ class Registry:
 
     async def _let_go(self, card: Card) -> None:
         async with card.lane:
+            card.pins.ended()
             await card.call(card.token.close)
 
     def _tell(self) -> None:

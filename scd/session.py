@@ -15,6 +15,7 @@ from scd.card import Card
 from scd.config import Config
 from scd.lock import Lock
 from scd.registry import Registry
+from scd.tokenmemory import TokenMemory
 from scd.view import CardKey
 
 
@@ -26,13 +27,14 @@ class Shared:
     ``synopses``: of all commands, by keyword.
     ``modern``: whether the clients are of GnuPG 2.3 or later; None while that is not known.
     ``agent_asked``: set once that is as known as it will be; None if nobody is asked.
-    ``lock``: that of LOCK; sessions own it.
+    ``lock``: that of LOCK; sessions own it.  ``memory``: of tokens without slots of their own.
     """
 
     config: Config
     registry: Registry
     socket_name: str | None
     synopses: Mapping[str, str]
+    memory: TokenMemory
     modern: bool | None = None
     agent_asked: trio.Event | None = None
     sessions: set[Session] = field(default_factory=set)

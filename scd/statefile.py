@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
 
-def read_lines(path: Path) -> list[bytes]:
+def _read_lines(path: Path) -> list[bytes]:
     """The lines of the file; none, with a line in the log unless it is just missing, if it cannot
     be read."""
     try:
@@ -25,12 +29,60 @@ def read_lines(path: Path) -> list[bytes]:
         return []
 
 
-def write_lines(path: Path, lines: list[str]) -> None:
-    """Replace the file; a line in the log if that cannot be done."""
+def _write_lines(path: Path, lines: list[str]) -> bool:
+    """Replace the file; False, and a line in the log, if that cannot be done."""
     try:
         _replace(path, "".join(f"{line}\n" for line in lines).encode())
     except OSError as error:
         _log.warning("%s: cannot be written: %s", path, error.strerror)
+        return False
+    return True
+
+
+class StateFile:
+    """Lines of a name and a value; a new value takes the place of the old one.
+
+    ``lines``: each matches whole lines of one kind, with a group for the name and one for the
+    value.  ``limit``: how many lines are kept; those that were written first are dropped.  What
+    cannot be written is remembered for the life of this object.  May be used by several threads.
+    """
+
+    def __init__(
+        self, path: Path, lines: Sequence[re.Pattern[str]], limit: int = sys.maxsize
+    ) -> None:
+        self._path = path
+        self._patterns = lines
+        self._limit = limit
+        self._unwritten: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def read(self) -> dict[str, str]:
+        """All values, by name, those written last at the end."""
+        with self._lock:
+            return self._read()
+
+    def write(self, values: Mapping[str, str | None]) -> None:
+        """Set these values; None forgets one."""
+        with self._lock:
+            self._unwritten |= values
+            lines = [f"{name} {value}" for name, value in self._read().items()]
+            if _write_lines(self._path, lines[-self._limit :]):
+                self._unwritten.clear()
+
+    def _read(self) -> dict[str, str]:
+        lines = [line.decode("ascii", "replace") for line in _read_lines(self._path)]
+        found = [self._parts(line) for line in lines]
+        if None in found:
+            _log.warning("%s: damaged lines are ignored", self._path)
+        known = {parts[1]: parts[2] for parts in found if parts}
+        for name, value in self._unwritten.items():
+            known.pop(name, None)
+            if value is not None:
+                known[name] = value
+        return known
+
+    def _parts(self, line: str) -> re.Match[str] | None:
+        return next((m for p in self._patterns if (m := p.fullmatch(line))), None)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -5,7 +5,8 @@ Pure functions; nothing here talks to a token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.token import (
@@ -67,11 +68,35 @@ class CardKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Birth:
+    """When an OpenPGP key was made of a key; and its fingerprint, unless it is the usual one."""
+
+    created: int
+    fingerprint: bytes | None = None
+
+
+class Reason(enum.Enum):
+    """Why a key is shown in a slot."""
+
+    CONFIGURED = enum.auto()
+    #: It was made for the slot, or moved there.
+    PUT = enum.auto()
+    #: It can do what the slot is for; or the slot is empty.
+    ABLE = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """All keys of a token, those in slots first; ``slots`` may name one key more than once."""
+    """All keys of a token, those in slots first; ``slots`` may name one key more than once.
+
+    ``reasons``, ``wishes``: for each slot of a token that has none of its own, why that key is
+    shown there, and what algorithm was set for the next one.
+    """
 
     keys: tuple[CardKey, ...]
     slots: tuple[CardKey | None, CardKey | None, CardKey | None]
+    reasons: Sequence[Reason] = (Reason.ABLE, Reason.ABLE, Reason.ABLE)
+    wishes: Sequence[Algorithm | None] = (None, None, None)
 
     def find(self, name: str, use: Use | None = None) -> CardKey | None:
         """The key of that reference, keygrip or slot name, in any case of letters, or of a name
@@ -85,6 +110,15 @@ class View:
         found = [key for key in self.keys if key.is_called(name)]
         able = [k for k in found if use is None or use in k.key.use]
         return next(iter(able or found), None)
+
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        """The slots' algorithms as a card would state them; those of a new card if nothing else is
+        known."""
+        told = zip(self.wishes, self.slots, SLOT_USES, strict=True)
+        return tuple(
+            wish or (slot_algorithm(key.key.public, use) if key else RSAAlgorithm(2048))
+            for wish, key, use in told
+        )
 
     def able(self, use: Use | None) -> Iterator[CardKey]:
         """The keys that can be used so; all of them for None."""
@@ -104,29 +138,33 @@ def native_view(keys: Sequence[Key]) -> View:
 def token_view(
     keys: Sequence[Key],
     choice: Callable[[Use, Key], bool],
-    created: Callable[[str], int],
+    birth: Callable[[str, int | None], Birth],
+    put: Mapping[int, str] | None = None,
+    wishes: Sequence[Algorithm | None] = (None, None, None),
 ) -> View:
     """The view of a token without slots of its own.
 
     ``choice``: whether the configuration wants this key in the slot for that use.
-    ``created``: the creation time to tell for a keygrip whose token knows none.
+    ``birth``: of the OpenPGP key of a keygrip, for which the token tells that time, if any.
+    ``put``: keygrips of the keys that were put into slots.  ``wishes``: see :class:`View`.
     """
-    chosen = _fill_slots(keys, choice)
+    reasons, chosen = _fill_slots(keys, choice, put or {})
     made: dict[str, CardKey] = {}
     for number, (use, key) in enumerate(zip(SLOT_USES, chosen, strict=True), 1):
         if key is not None and key.ref not in made:
-            made[key.ref] = _card_key(f"OPENPGP.{number}", key, use, created)
+            made[key.ref] = _card_key(f"OPENPGP.{number}", key, use, birth)
     slots = tuple(made[key.ref] if key else None for key in chosen)
     for key in keys:
         if key.ref not in made:
-            made[key.ref] = _card_key(key.ref, key, key.use & ~Use.DECRYPT or key.use, created)
-    return View(tuple(made.values()), (slots[0], slots[1], slots[2]))
+            made[key.ref] = _card_key(key.ref, key, key.use & ~Use.DECRYPT or key.use, birth)
+    return View(tuple(made.values()), (slots[0], slots[1], slots[2]), reasons, wishes)
 
 
-def _card_key(ref: str, key: Key, use: Use, created: Callable[[str], int]) -> CardKey:
+def _card_key(ref: str, key: Key, use: Use, birth: Callable[[str, int | None], Birth]) -> CardKey:
     grip = keygrip(key.public)
-    time = key.created or created(grip)
-    return CardKey(ref, grip, key, _told(key, use), time, fingerprint(key.public, time, use))
+    born = birth(grip, key.created)
+    name = born.fingerprint or fingerprint(key.public, born.created, use)
+    return CardKey(ref, grip, key, _told(key, use), born.created, name)
 
 
 def _told(key: Key, use: Use) -> Use:
@@ -141,26 +179,44 @@ def _told(key: Key, use: Use) -> Use:
     return Use.DECRYPT if Use.DECRYPT in use else key.use & ~Use.DECRYPT
 
 
-def _fill_slots(keys: Sequence[Key], choice: Callable[[Use, Key], bool]) -> list[Key | None]:
-    """One key for each slot: the configured one, else the newest one that was made for it, else
-    the most specialised one still free, else one that already serves in another slot (a token may
-    hold one RSA key for everything)."""
-    chosen: list[Key | None] = [
-        next((k for k in keys if choice(use, k) and use in k.use), _made_for(number, use, keys))
-        for number, use in enumerate(SLOT_USES, 1)
-    ]
+def _fill_slots(
+    keys: Sequence[Key], choice: Callable[[Use, Key], bool], put: Mapping[int, str]
+) -> tuple[list[Reason], list[Key | None]]:
+    """One key for each slot: the configured one, else the one that was put there, else the newest
+    one that was made for it elsewhere, else the most specialised one still free, else one that
+    already serves in another slot (a token may hold one RSA key for everything)."""
+    claims = [_claim(n, use, keys, choice, put) for n, use in enumerate(SLOT_USES, 1)]
+    chosen = [key for _, key in claims]
     for index, use in enumerate(SLOT_USES):
         if chosen[index] is None:
             able = [key for key in keys if use in key.use]
             free = [key for key in able if key not in chosen]
             shared = [key for key in able if _may_share(key, use, chosen)]
             chosen[index] = min(free or shared, key=lambda k: k.use.value.bit_count(), default=None)
-    return chosen
+    return [reason for reason, _ in claims], chosen
+
+
+def _claim(
+    number: int,
+    use: Use,
+    keys: Sequence[Key],
+    choice: Callable[[Use, Key], bool],
+    put: Mapping[int, str],
+) -> tuple[Reason, Key | None]:
+    """The key that somebody wanted in that slot, if it is there and can do what the slot is for."""
+    for key in (k for k in keys if use in k.use):
+        if choice(use, key):
+            return Reason.CONFIGURED, key
+    for key in (k for k in keys if use in k.use and number in put):
+        if keygrip(key.public) == put[number]:
+            return Reason.PUT, key
+    return Reason.ABLE, _made_for(number, use, keys)
 
 
 def _made_for(number: int, use: Use, keys: Sequence[Key]) -> Key | None:
-    """The key that GENKEY or WRITEKEY put on the token for that slot: its label begins with the
-    slot's name, and goes on with the time, so that the newest one can be told."""
+    """The key that GENKEY or WRITEKEY, of another computer perhaps, put on the token for that slot:
+    its label begins with the slot's name, and goes on with the time, so that the newest one can be
+    told."""
     made = [k for k in keys if k.label.startswith(f"OPENPGP.{number} ") and use in k.use]
     return max(made, key=lambda key: key.label, default=None)
 

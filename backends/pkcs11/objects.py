@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from backends.curves import Form
 from backends.pkcs11.cka import CKA, CKK, CKO
-from backends.pkcs11.identity import key_ref, printable
+from backends.pkcs11.identity import key_ref, made_at, printable
 from backends.pkcs11.points import Unreadable
 from backends.pkcs11.publickey import (
     Certificate,
@@ -117,6 +117,9 @@ class Pair:
 
     @property
     def created(self) -> int | None:
+        made = made_at(self.label)
+        if made is not None:
+            return made
         if self.certificate and self.certificate.created is not None:
             return self.certificate.created
         for part in (self.private_object, self.public_object):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from backends.errors import (
     Broken,
@@ -93,7 +94,8 @@ class PKCS11Token(WritablePart):
         always = self._record(key.ref).always
         if not always and self._finds_login():
             return None
-        return pin_request(self._status(), key_label=key.label if always else "")
+        request = pin_request(self._status(), key_label=key.label if always else "")
+        return replace(request, each_time=always)
 
     def sign(self, key: Key, tbs: bytes, pin: bytearray | None) -> bytes:
         check_tbs(key.public, tbs)
@@ -162,7 +164,10 @@ def _capabilities(flags: int) -> Capabilities:
     if flags & CKF.WRITE_PROTECTED:
         return Capabilities(get_challenge=bool(flags & CKF.RNG))
     return Capabilities(
-        get_challenge=bool(flags & CKF.RNG), key_import=True, max_certificate=_MAX_CERTIFICATE
+        get_challenge=bool(flags & CKF.RNG),
+        key_import=True,
+        max_certificate=_MAX_CERTIFICATE,
+        algorithm_changeable=True,
     )
 
 

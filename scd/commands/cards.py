@@ -104,6 +104,7 @@ async def _reset(session: Session, card: Card) -> None:
     session.registry.choose(card)
     async with card.lane:
         await card.call(card.token.reset)
+        card.pins.ended()
         card.forget_view()
     if card.disturbed:
         # It may have been terminated, activated, or given another serial number.

@@ -122,9 +122,7 @@ async def getattr_(session: Session, args: bytes) -> None:
     if row is None:
         raise AssuanError(Code.INV_NAME)
     if row is attributes.TABLE["KEY-FPR"] and not card.native:
-        # gpg takes the first key of this list for its default key, and without -u fails if that
-        # is not in the keyring.  A token does not know whether OpenPGP keys were made of its own.
-        return
+        row = attributes.KEYS_PUT
     if row.asks(card):
         async with card.lane:
             facts = await attributes.read_facts(card, [row])

@@ -20,7 +20,7 @@ from scd.card import Card
 from scd.changing import change, permit_admin, writable
 from scd.fingerprint import fingerprint, kek_params
 from scd.keydata import KeyData, read_keydata
-from scd.pin import wipe
+from scd.secret import wipe
 from scd.session import Session
 from scd.sexp import prefixed_point
 from scd.waiting import show_progress
@@ -43,7 +43,7 @@ async def genkey(session: Session, args: bytes) -> None:
     card = await session.current()
     wanted = GenerateKey(ref, _stamp(created, ref), algorithm)
     async with card.lane:
-        await _require_room(card, ref, force=options.has("--force"))
+        await _require_room(session, card, ref, force=options.has("--force"))
         public = await change(session, card, wanted, show_progress)
     assert public is not None
     for keyword, text in _description(public, wanted):
@@ -78,8 +78,8 @@ def _stamp(created: int, ref: str, kdf: bytes | None = None) -> Stamp:
     return Stamp(created, partial(fingerprint, created=created, use=slot_use(ref), kdf=kdf))
 
 
-async def _require_room(card: Card, ref: str, *, force: bool) -> None:
-    token = writable(card)
+async def _require_room(session: Session, card: Card, ref: str, *, force: bool) -> None:
+    token = writable(session, card)
     if not force and await card.call(token.is_occupied, ref):
         raise AssuanError(Code.EEXIST, f"there is a key in {ref}")
 
@@ -113,14 +113,14 @@ async def writekey(session: Session, args: bytes) -> None:
     options = Options(args)
     ref = slot_ref(_first_word(options, "no keyid given"))
     card = await session.current()
-    writable(card)
+    writable(session, card)
     if card.native:
         permit_admin(session)
     data = await _keydata(session)
     _require_slot(data.private.public, ref)
     wanted = WriteKey(ref, _stamp(data.created, ref, data.kdf), data.private)
     async with card.lane:
-        await _require_room(card, ref, force=options.has("--force"))
+        await _require_room(session, card, ref, force=options.has("--force"))
         await change(session, card, wanted)
 
 

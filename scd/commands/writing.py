@@ -12,7 +12,7 @@ from backends.token import Attribute
 from scd.algorithms import key_attr, slot_ref
 from scd.changing import change, permit_admin, writable
 from scd.escape import unescape
-from scd.pin import wipe
+from scd.secret import wipe
 from scd.session import Session
 
 #: Bytes of an answer to VALUE and CERTDATA (scd/command.c, MAXLEN_SETATTRDATA, MAXLEN_CERTDATA).
@@ -53,7 +53,7 @@ async def setattr_(session: Session, args: bytes) -> None:
     options = Options(args)
     name, _, text = options.rest.partition(b" ")
     card = await session.current()
-    writable(card)
+    writable(session, card)
     make = _CHANGES.get(name.decode("ascii", "replace").upper())
     if make is None:
         raise AssuanError(Code.INV_NAME)
@@ -76,7 +76,7 @@ async def _inquired(session: Session, keyword: str) -> bytes:
 async def writecert(session: Session, args: bytes) -> None:
     ref = slot_ref(Options(args).rest.decode("ascii", "replace").strip())
     card = await session.current()
-    writable(card)
+    writable(session, card)
     if card.native:
         permit_admin(session)
     wanted = WriteCertificate(ref, await _inquired(session, "CERTDATA"))

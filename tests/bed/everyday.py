@@ -61,7 +61,7 @@ def _use(home: Home, measure: Measure[T]) -> dict[str, T]:
     for name in (UNKNOWN_CARD, KNOWN_CARD):
         if name is UNKNOWN_CARD:
             (home.path / _MEMORY).unlink(missing_ok=True)
-        home.restart()
+        home.restart_agent()
         costs[name] = measure(lambda: home.gpg(*sign, input="a message"))
     # Opens what the signature left closed, so that nothing goes on behind the next steps.
     home.gpg("--decrypt", input=encrypted)

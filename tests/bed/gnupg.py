@@ -108,13 +108,22 @@ class Home:
 
     def __enter__(self) -> Home:
         try:
-            self.gpg_agent("--daemon")
-            self._agent = int(self.ask_agent("GETINFO pid"))
+            self._start_agent()
             self.env["SSH_AUTH_SOCK"] = self.ask_agent("GETINFO ssh_socket_name")
         except BaseException:
             self.close()
             raise
         return self
+
+    def restart_agent(self) -> None:
+        """End gpg-agent and its scdaemon, and start them afresh."""
+        self.connect_agent("KILLAGENT")
+        end(self._agent)
+        self._start_agent()
+
+    def _start_agent(self) -> None:
+        self.gpg_agent("--daemon")
+        self._agent = int(self.ask_agent("GETINFO pid"))
 
     def __exit__(
         self,
@@ -133,12 +142,6 @@ class Home:
         shutil.rmtree(self.path)
         if stubborn:
             raise ProgramFailed(f"{len(stubborn)} processes of {self.path} had to be killed\n{log}")
-
-    def restart(self) -> None:
-        """End the agent with what it started, and start it afresh: PINs are forgotten."""
-        self.connect_agent("KILLAGENT")
-        end(self._agent)
-        self.__enter__()
 
     @property
     def logs(self) -> dict[str, str]:

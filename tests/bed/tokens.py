@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ _USE = Operation.LIST | Operation.SIGN | Operation.DECRYPT
 _ALL = _USE | Operation.SSH | Operation.SMIME | Operation.GENERATE
 _NO_SSH = _ALL & ~Operation.SSH
 _NO_DECRYPT = _ALL & ~Operation.DECRYPT
+#: OpenSC: for PIV cards it has no mechanism that makes keys; for OpenPGP cards it has one, which
+#: fails with CKR_ARGUMENTS_BAD (0.23).
 _FIXED = _ALL & ~Operation.GENERATE
 _25519 = _ALL & ~Operation.SMIME
 
@@ -119,12 +121,22 @@ PROVIDERS: dict[str, Provider] = {
     "opensc-piv": Provider(opensc_piv, {"rsa2048": _FIXED, "nistp256": _FIXED}, in_readers=True),
 }
 
-#: What nobody can do yet, with any provider.
-_PENDING = Operation.GENERATE
+
+#: What the programs of a generation cannot do: gpgsm signs SHA-256 with every key and refuses to
+#: verify that on larger curves; gpg makes no OpenPGP key of card keys on these ("Wrong key usage").
+LACKING = {
+    **dict.fromkeys([("2.2", "nistp384"), ("2.2", "nistp521")], Operation.SMIME),
+    **dict.fromkeys(
+        [("2.2", "brainpoolP256r1"), ("2.2", "secp256k1")], Operation.SIGN | Operation.DECRYPT
+    ),
+}
 
 
-def cells() -> Iterator[tuple[str, str, Operation]]:
-    """Provider, kind and operations of all that is not pending."""
+def cells(generations: Collection[str]) -> Iterator[tuple[str, str, str, Operation]]:
+    """Provider, kind, generation of GnuPG, and operations of all that is not pending."""
     for name, provider in PROVIDERS.items():
         for kind, operations in provider.kinds.items():
-            yield name, kind, operations & ~_PENDING & ~provider.pending.get(kind, Operation(0))
+            pending = provider.pending.get(kind, Operation(0))
+            for generation in generations:
+                lacking = LACKING.get((generation, kind), Operation(0))
+                yield name, kind, generation, operations & ~pending & ~lacking

@@ -21,6 +21,7 @@ from tests.bed.key_maker import allow_several_signatures, make_key
 from tests.bed.module_token import ModuleToken
 from tests.bed.pcsc import Pcscd
 from tests.bed.simulated import PRESETS, Profile, SimulatedCard
+from tests.bed.softhsm import SO_PIN, SoftHSM
 from tests.bed.tokens import PROVIDERS
 from tests.bed.virtual_reader import Card, VirtualReader
 from tests.contract.specimens import Changeable, Specimen
@@ -200,6 +201,38 @@ CHANGEABLE: dict[str, Callable[[pytest.FixtureRequest], Iterator[Changeable]]] =
 @pytest.fixture(params=CHANGEABLE)
 def changeable(request: pytest.FixtureRequest) -> Iterator[Changeable]:
     yield from CHANGEABLE[request.param](request)
+
+
+def empty_fake_token(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    token = fake.WritableToken()
+    pins = {PinRef.USER: fake.PIN, PinRef.SO: fake.SO_PIN}
+    yield Changeable(token, pins, lambda ref: token.pins.tries[ref])
+
+
+def empty_softhsm(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    """SoftHSM counts no tries."""
+    store = SoftHSM(request.getfixturevalue("tmp_path") / "softhsm")
+    made = store.init_token("empty", so_pin=SO_PIN)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in store.env.items():
+            patch.setenv(variable, value)
+        for specimen in opened(made):
+            assert isinstance(specimen.token, Writable)
+            assert isinstance(specimen.token, PinKeeper)
+            pins = {PinRef.USER: specimen.pin, PinRef.SO: SO_PIN.encode()}
+            yield Changeable(specimen.token, pins, lambda ref: 0)
+
+
+#: Those without slots of their own.
+WITHOUT_SLOTS: dict[str, Callable[[pytest.FixtureRequest], Iterator[Changeable]]] = {
+    "fake": empty_fake_token,
+    "softhsm": empty_softhsm,
+}
+
+
+@pytest.fixture(params=WITHOUT_SLOTS)
+def slotless(request: pytest.FixtureRequest) -> Iterator[Changeable]:
+    yield from WITHOUT_SLOTS[request.param](request)
 
 
 @pytest.fixture(params=[name for name in CHANGEABLE if name != "jcecard"])

@@ -26,7 +26,8 @@ class ChangeableToken(Token, Writable, PinKeeper, Protocol):
 
 @dataclass(frozen=True)
 class Changeable:
-    """An empty OpenPGP card.  ``tries``: asks the device itself, past the token."""
+    """An empty OpenPGP card, or token without slots.  ``tries``: asks the device itself, past the
+    token."""
 
     token: ChangeableToken
     pins: Mapping[PinRef, bytes]

@@ -4,6 +4,7 @@ command.  They obey the contract tests like the real ones."""
 from tests.fake.card import ADMIN_PIN, USER_PIN, FakeCard
 from tests.fake.providers import FakeProvider, FakeReaders
 from tests.fake.token import PIN, SO_PIN, FakeToken
+from tests.fake.writable_token import WritableToken
 
 __all__ = [
     "ADMIN_PIN",
@@ -14,4 +15,5 @@ __all__ = [
     "FakeProvider",
     "FakeReaders",
     "FakeToken",
+    "WritableToken",
 ]

@@ -75,6 +75,14 @@ def test_after_the_login_private_keys_without_public_objects_are_listed_too(
     signature = everyday.sign(hidden, SHA256_INFO + DIGEST, None)
     rsa_key(hidden).verify(signature, MESSAGE, padding.PKCS1v15(), hashes.SHA256())
     assert hidden.use == SIGN
+
+
+def test_hidden_key_is_of_use_after_its_pin_was_forgotten(everyday: PKCS11Token) -> None:
+    everyday.verify_pin(PinRef.USER, pin())
+    hidden = key_named(everyday, "hidden")
+    everyday.forget_pin(PinRef.USER)
+    assert everyday.pin_for(hidden)
+    assert len(everyday.sign(hidden, SHA256_INFO + DIGEST, pin())) == 256
     assert len(everyday.keys()) == 9
 
 

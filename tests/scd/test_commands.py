@@ -14,7 +14,7 @@ from assuan.errors import Code
 from assuan.events import Inquire
 from backends.errors import Broken, PinNeeded, Removed
 from scd.commands import COMMANDS
-from scd.view import View, token_view
+from scd.view import Birth, View, token_view
 from tests.fake import FakeToken
 from tests.scd.bed import Asked, bed, fails
 
@@ -23,7 +23,7 @@ SIGN = b"PKSIGN --hash=sha256 "
 
 
 def view_of(token: FakeToken) -> View:
-    return token_view(token.keys(), lambda use, key: False, lambda grip: 1)
+    return token_view(token.keys(), lambda use, key: False, lambda grip, told: Birth(1))
 
 
 async def sign(client: Client, token: FakeToken, asked: Asked) -> None:
@@ -74,7 +74,7 @@ REFUSED = {
     b"WRITECERT OPENPGP.3": Code.UNSUPPORTED_OPERATION,
     b"SETATTR DISP-NAME x": Code.UNSUPPORTED_OPERATION,
     b"PASSWD": Code.ASS_PARAMETER,
-    b"PASSWD 2": Code.INV_ID,
+    b"PASSWD 2": Code.UNSUPPORTED_OPERATION,
     b"PASSWD --reset 3": Code.INV_ID,
     b"PASSWD --clear --reset 1": Code.UNSUPPORTED_OPERATION,
     b"UNLOCK": Code.NOT_LOCKED,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scd import cli
-from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
+from scd.choices import Choices, ModuleOptions, PKCS11Options, TokenOptions
 from scd.legacy import OldConfig, OldProvider, Setting, convert, parse
 from scd.tomlfile import read
 
@@ -35,11 +35,11 @@ openpgp-auth {AUTH}
 
 
 def test_modules_and_slots_are_the_same() -> None:
-    pkcs11, tokens, problems = read(convert(WHOLE).encode(), "toml")
+    choices, problems = read(convert(WHOLE).encode(), "toml")
     assert problems == ()
     modules = (ModuleOptions("p1", "/usr/lib/pkcs11/p 1.so"), ModuleOptions("second", "second.so"))
-    assert pkcs11 == PKCS11Options(use_p11_kit=False, modules=modules)
-    assert tokens == (TokenOptions("pkcs11:", SIGN, ENCR, AUTH),)
+    assert choices.pkcs11 == PKCS11Options(use_p11_kit=False, modules=modules)
+    assert choices.tokens == (TokenOptions("pkcs11:", SIGN, ENCR, AUTH),)
 
 
 def test_of_every_other_option_it_is_told_what_became() -> None:
@@ -72,21 +72,21 @@ def test_the_documentation_knows_every_option() -> None:
 def test_what_cannot_go_over_is_a_comment(line: str, comment: str) -> None:
     text = convert(f"providers p1\n{line}\n")
     assert any(told.startswith(comment) for told in text.splitlines())
-    assert read(text.encode(), "toml") == (PKCS11Options(), (), ())
+    assert read(text.encode(), "toml") == (Choices(), ())
 
 
 def test_odd_names_and_paths_are_quoted() -> None:
     text = convert('providers a b"\nprovider-a b"-library x\n')
     assert "no library" in text  # nor could gnupg-pkcs11-scd name it
     text = convert('providers ü\nprovider-ü-library C:\\"\x7f\n')
-    assert read(text.encode(), "toml")[0].modules == (ModuleOptions("ü", 'C:\\"\x7f'),)
+    assert read(text.encode(), "toml")[0].pkcs11.modules == (ModuleOptions("ü", 'C:\\"\x7f'),)
 
 
 def test_the_last_of_several_counts_and_an_empty_file_is_empty() -> None:
     text = "providers a\nprovider-a-library x\nprovider-a-library y\nopenpgp-sign\n"
     assert parse(text) == OldConfig((OldProvider("a", "y"),))
     assert parse("verbose\n") == OldConfig(unused=(Setting("verbose"),))
-    assert read(convert("").encode(), "toml") == (PKCS11Options(), (), ())
+    assert read(convert("").encode(), "toml") == (Choices(), ())
 
 
 def test_the_command_line_prints_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

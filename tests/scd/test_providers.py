@@ -13,6 +13,7 @@ from scd.choices import TokenOptions
 from scd.config import Config
 from scd.keygrip import keygrip
 from scd.providers import view_maker
+from scd.tokenmemory import TokenMemory
 from tests.fake import FakeToken
 
 TOKEN_URI = "pkcs11:token=my%20token;manufacturer=Maker;serial=01"
@@ -41,7 +42,8 @@ class NamedToken(FakeToken):
 
 
 def signer(home: Path, token: NamedToken, options: TokenOptions) -> str:
-    view = view_maker(Config(home, tokens=(options,)))(token, False)
+    memory = TokenMemory(home / "anyscd-tokens")
+    view = view_maker(Config(home, tokens=(options,)), memory)(token, False)
     assert view.slots[0] is not None
     return view.slots[0].key.label
 

@@ -12,7 +12,7 @@ import trio.testing
 from backends.errors import Broken
 from backends.token import Provider, Token
 from scd.registry import Registry
-from scd.view import View, token_view
+from scd.view import Birth, View, token_view
 from tests.fake import FakeProvider, FakeReaders, FakeToken
 
 #: Seconds after which a wait that should have ended has failed.
@@ -20,7 +20,7 @@ DEADLINE = 5
 
 
 def make_view(token: Token, thorough: bool) -> View:
-    return token_view(token.keys(), lambda use, key: False, lambda grip: 1)
+    return token_view(token.keys(), lambda use, key: False, lambda grip, told: Birth(1))
 
 
 @asynccontextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from backends.curves import CURVE25519, ED25519, NIST_P256
 from backends.token import ECAlgorithm, ECPublicKey, Key, RSAAlgorithm, RSAPublicKey, Use
-from scd.view import View, native_view, slot_algorithm, token_view
+from scd.keygrip import keygrip
+from scd.view import Birth, Reason, View, native_view, slot_algorithm, token_view
 
 SIGN = Use.SIGN | Use.CERTIFY | Use.AUTHENTICATE
 ALL = SIGN | Use.DECRYPT
@@ -17,12 +19,13 @@ ED = Key("P11.C", SIGN, ECPublicKey(ED25519, bytes(range(32))), "ed")
 CV = Key("P11.D", Use.DECRYPT, ECPublicKey(CURVE25519, bytes(range(32))), "cv")
 
 
-def view(*keys: Key, **chosen: str) -> View:
+def view(*keys: Key, put: Mapping[int, str] | None = None, **chosen: str) -> View:
     """``chosen``: label of the key that the configuration wants for a use."""
     return token_view(
         keys,
         lambda use, key: use.name is not None and chosen.get(use.name.lower()) == key.label,
-        lambda grip: 42,
+        lambda grip, told: Birth(told or 42),
+        put,
     )
 
 
@@ -65,6 +68,17 @@ def test_keys_made_for_a_slot_fill_it_the_newest_first() -> None:
     assert slots(view(ED, old, new))[0] == new.label
     assert slots(view(ED, new, old, sign="ed"))[0] == "ed"
     assert slots(view(ED, replace(old, use=Use.DECRYPT)))[0] == "ed"
+
+
+def test_keys_that_were_put_into_slots_go_before_guesses_and_after_the_configuration() -> None:
+    put = {1: keygrip(RSA.public), 2: keygrip(RSA.public), 3: "0" * 40}
+    shown = view(RSA, P256, ED, CV, put=put)
+    assert slots(shown) == ["rsa", "rsa", "ed"]
+    assert shown.reasons == [Reason.PUT, Reason.PUT, Reason.ABLE]
+    shown = view(RSA, P256, ED, CV, put=put, sign="p256")
+    assert slots(shown) == ["p256", "rsa", "ed"]
+    assert shown.reasons[0] is Reason.CONFIGURED
+    assert slots(view(ED, CV, put={1: keygrip(CV.public)}))[0] == "ed", "it cannot sign"
 
 
 def test_every_key_is_listed_and_found() -> None:

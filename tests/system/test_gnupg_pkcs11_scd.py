@@ -65,7 +65,7 @@ def office(home: Home) -> Office:
     grips = keygrips(home)
     key = openpgp_key(home, "Olga Office", grips[SIGNER], grips[DECRYPTER])
     (home.path / "sshcontrol").write_text(f"{grips[VISITOR]}\n")
-    home.restart()
+    home.restart_agent()
     return Office(home, key, work(home, key))
 
 
@@ -97,7 +97,7 @@ def change_over(home: Home) -> None:
     lines = options.read_text().splitlines()
     assert lines[0].startswith("scdaemon-program ")
     options.write_text("\n".join([f"scdaemon-program {ANYSCD}", *lines[1:]]) + "\n")
-    home.restart()
+    home.restart_agent()
 
 
 def test_everything_goes_on_with_the_old_stubs(office: Office) -> None:
