@@ -35,25 +35,25 @@ class OldProvider:
 
 @dataclass(frozen=True, slots=True)
 class OldConfig:
-    """``slots``: keygrips by the words of a [[token]].  ``unused``: what does not go over."""
+    """``slots``: keygrips by the words of a [[token]].  ``pin_cache``: seconds from the login on,
+    None for no limit.  ``unused``: what does not go over."""
 
     providers: tuple[OldProvider, ...] = ()
     slots: tuple[tuple[str, str], ...] = ()
+    pin_cache: int | None = None
     unused: tuple[Setting, ...] = ()
 
 
 _SLOTS = {"openpgp-sign": "sign", "openpgp-encr": "decrypt", "openpgp-auth": "auth"}
 
 _ELSEWHERE = "is an option of scdaemon.conf, where anyscd reads it"
-_LOGIN = "no PIN is kept; a login lasts as long as the token and the daemon"
 _CARD = "a token always looks like an OpenPGP card"
 #: What became of the options that are not in anyscd.toml.
 _FATES = {
     "verbose": _ELSEWHERE,
     "debug-all": _ELSEWHERE,
     "log-file": _ELSEWHERE,
-    "pin-cache": _LOGIN,
-    "use-gnupg-pin-cache": _LOGIN,
+    "use-gnupg-pin-cache": "no PIN is kept, not even there; the token stays logged in",
     "emulate-openpgp": _CARD,
     "emulate-openpgpg": _CARD,  # as its own sample has it
 }
@@ -77,9 +77,19 @@ def parse(text: str) -> OldConfig:
     of_providers = {name: list(_attributes(settings, name)) for name in names}
     known = {f"provider-{name}-{s.name}" for name in names for s in of_providers[name]}
     slots = {_SLOTS[s.name]: s.value for s in settings if s.name in _SLOTS and s.value}
-    others = [s for s in settings if s.name not in {"providers", *_SLOTS, *known}]
+    lifetimes = [_lifetime(setting.value) for setting in settings if setting.name == "pin-cache"]
+    others = [s for s in settings if s.name not in {"providers", "pin-cache", *_SLOTS, *known}]
     providers = (_provider(name, attributes) for name, attributes in of_providers.items())
-    return OldConfig(tuple(providers), tuple(slots.items()), tuple(others))
+    lifetime = lifetimes[-1] if lifetimes else None
+    return OldConfig(tuple(providers), tuple(slots.items()), lifetime, tuple(others))
+
+
+def _lifetime(value: str) -> int | None:
+    """A negative number is no limit; 0 and what is none ask for the PIN all the time, which means
+    after a second (pkcs11-helper, pkcs11h-session.c, _pkcs11h_session_validate)."""
+    found = re.match(r"[-+]?\d+", value)
+    seconds = int(found[0]) if found else 0
+    return None if seconds < 0 else max(seconds, 1)
 
 
 def _settings(text: str) -> Iterator[Setting]:
@@ -107,7 +117,7 @@ def _provider(name: str, attributes: Iterable[Setting]) -> OldProvider:
 
 
 def to_toml(old: OldConfig) -> str:
-    sections = [_general(old), *map(_module, old.providers), _token(old.slots)]
+    sections = [_general(old), *map(_module, old.providers), _token(old)]
     return "\n".join("\n".join(lines) + "\n" for lines in sections if lines)
 
 
@@ -124,9 +134,11 @@ def _module(provider: OldProvider) -> list[str]:
     return [f"[pkcs11.module.{name}]", f"path = {_string(provider.library)}", *notes]
 
 
-def _token(slots: Iterable[tuple[str, str]]) -> list[str]:
+def _token(old: OldConfig) -> list[str]:
     """The file does not say on which token the keys are."""
-    chosen = [f"{slot} = {_string(grip)}" for slot, grip in slots]
+    chosen = [f"{slot} = {_string(grip)}" for slot, grip in old.slots]
+    if old.pin_cache is not None:
+        chosen.append(f"pin-absolute = {old.pin_cache}")
     return ["[[token]]", 'match = "pkcs11:" # any', *chosen] if chosen else []
 
 

@@ -125,6 +125,22 @@ def test_odd_objects_do_not_spoil_the_listing(
     assert len(odd.sign(odd.keys()[0], DIGEST, None)) == 64
 
 
+def test_an_authority_s_certificate_is_told_apart_from_those_of_keys(
+    odd: PKCS11Token, everyday: PKCS11Token
+) -> None:
+    for login in (False, True):
+        if login:
+            odd.verify_pin(PinRef.USER, pin())
+        (authority,) = odd.authorities()
+        assert authority.label == "Some Authority"
+        assert authority.ref not in refs(odd)
+        der = odd.certificate(authority.ref)
+        assert der is not None
+        name = x509.load_der_x509_certificate(der).subject.rfc4514_string()
+        assert name == "CN=Some Authority"
+    assert everyday.authorities() == []
+
+
 def test_token_names_and_serials_stay(
     softhsm: PKCS11Provider, everyday: PKCS11Token, make: Make
 ) -> None:

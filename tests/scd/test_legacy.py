@@ -39,17 +39,26 @@ def test_modules_and_slots_are_the_same() -> None:
     assert problems == ()
     modules = (ModuleOptions("p1", "/usr/lib/pkcs11/p 1.so"), ModuleOptions("second", "second.so"))
     assert choices.pkcs11 == PKCS11Options(use_p11_kit=False, modules=modules)
-    assert choices.tokens == (TokenOptions("pkcs11:", SIGN, ENCR, AUTH),)
+    assert choices.tokens == (TokenOptions("pkcs11:", SIGN, ENCR, AUTH, pin_absolute=20),)
 
 
 def test_of_every_other_option_it_is_told_what_became() -> None:
     comments = [line for line in convert(WHOLE).splitlines() if line.startswith("# ")]
     told = [comment[2:].partition(":")[0] for comment in comments]
-    general = ["log-file /var/log/scd.log", "verbose", "debug-all", "pin-cache 20"]
+    general = ["log-file /var/log/scd.log", "verbose", "debug-all"]
     general += ["use-gnupg-pin-cache", "emulate-openpgpg"]
     provider = ["allow-protected-auth", "cert-private", "private-mask 0"]
     assert told == ["From gnupg-pkcs11-scd.conf", *general, *provider]
     assert "does not know" not in convert(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("value", "lifetime"), [("20", 20), ("0", 1), ("soon", 1), ("-1", None), ("7 days", 7)]
+)
+def test_a_pin_lasts_as_long_as_before(value: str, lifetime: int | None) -> None:
+    assert parse(f"pin-cache {value}\n").pin_cache == lifetime
+    tokens = read(convert(f"pin-cache {value}\n").encode(), "toml")[0].tokens
+    assert [token.pin_absolute for token in tokens] == ([lifetime] if lifetime else [])
 
 
 def test_the_documentation_knows_every_option() -> None:

@@ -120,6 +120,17 @@ def test_the_card_view_and_new_stubs_beside_the_old(office: Office) -> None:
     assert 0 < work(home, office.key) <= office.prompts
 
 
+def test_the_keys_for_the_slots_are_those_of_its_configuration(home: Home) -> None:
+    grips = keygrips(home)
+    chosen = {"sign": VISITOR, "encr": SIGNER, "auth": DECRYPTER}
+    with (home.path / "gnupg-pkcs11-scd.conf").open("a") as options:
+        options.writelines(f"openpgp-{slot} {grips[name]}\n" for slot, name in chosen.items())
+    change_over(home)
+    told = home.connect_agent("SCD LEARN --keypairinfo").stdout.decode()
+    found = re.findall(r"^S KEYPAIRINFO (\w+) OPENPGP", told, re.MULTILINE)
+    assert found == [grips[name] for name in chosen.values()]
+
+
 def test_certificates_of_issuers_are_learnt_too(home: Home) -> None:
     learnt = certificates(home)
     assert len(learnt) == len(NAMES) + 1
