@@ -76,8 +76,10 @@ class Registry:
         """The cards known now, without a look at any provider: the one chosen last comes first,
         those never chosen follow, OpenPGP cards before tokens.  Not the tokens that are one of
         these cards by another road."""
-        shown = (card for card in self._cards if not self._doubles.hides(card))
-        return sorted(shown, key=lambda c: (-c.chosen, not c.native, c.place.name))
+        return [card for card in self._in_order() if not self._doubles.hides(card)]
+
+    def _in_order(self) -> Sequence[Card]:
+        return sorted(self._cards, key=lambda c: (-c.chosen, not c.native, c.place.name))
 
     def choose(self, card: Card) -> None:
         """Let a client that makes no choice of its own find this card first."""
@@ -98,7 +100,9 @@ class Registry:
         await self._insist(lambda: bool(self._cards))
 
     def _settled(self) -> bool:
-        return all(s.seen for s in self._sources) and not self._doubles.reading
+        """Whether what is there is known, and also what of it is there twice."""
+        looking = self._busy(prompt=True) or self._doubles.reading
+        return all(s.seen for s in self._sources) and not looking
 
     async def search(self, found: Callable[[], bool]) -> None:
         """Look at the providers until ``found()`` or all have answered; at the slow ones only if
@@ -110,9 +114,7 @@ class Registry:
     async def _insist(self, found: Callable[[], bool]) -> None:
         if not found():
             self._look_at_all()
-            await self._until(
-                lambda: found() or not (self._busy() or self._doubles.reading),
-            )
+            await self._until(lambda: found() or not (self._busy() or self._doubles.reading))
 
     def look_again(self) -> None:
         """Something went wrong with a card: see, in the background, what is still there."""
@@ -140,10 +142,11 @@ class Registry:
             self.choose(found)
 
     async def by_serial(self, serial: str) -> Card | None:
-        """The card of that serial number, looked for until every provider has answered."""
+        """The card of that serial number, looked for until every provider has answered; also one
+        that is not listed."""
 
         def known() -> Card | None:
-            return next((c for c in self._cards if same_serial(c.serial, serial)), None)
+            return next((c for c in self._in_order() if same_serial(c.serial, serial)), None)
 
         await self.search(lambda: known() is not None)
         return known()
