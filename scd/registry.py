@@ -20,6 +20,9 @@ from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
 
+#: Seconds that a listing waits for keys of slow cards and tokens that are being compared.
+_PATIENCE = 5.0
+
 
 class _Source:
     """One provider and what it holds; at most one look at it is under way."""
@@ -191,6 +194,11 @@ class Registry:
             _log.warning("keys of %s can't be read: %s", card.info.name, error)
             return None
 
+    async def compared(self) -> None:
+        """Wait until it is known what is there twice, unless that takes too long."""
+        with trio.move_on_after(_PATIENCE):
+            await self._until(lambda: not self._doubles.reading)
+
     async def changed(self) -> None:
         """Wait until the set of cards has changed."""
         await self._change.wait()
@@ -247,7 +255,10 @@ class Registry:
 
     async def _compare_keys(self, card: Card) -> None:
         """Read a card whose keys may be there twice."""
-        await self.view(card)
+        try:
+            await self.view(card)
+        except Exception:
+            _log.exception("keys of %s can't be read", card.info.name)
         self._doubles.was_read(card)
         # It was hidden until now, or another one is from now on.
         self._doubles.changed()
