@@ -137,6 +137,8 @@ async def entered(
                 yield None
     else:
         async with asked(conversation, text, request) as pin:
+            # The answer may have taken longer than another PIN of the card lasts.
+            await card.pins.end_if_over()
             with _in_use(card, request):
                 yield pin
 

@@ -21,6 +21,9 @@ from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
 
+#: Seconds that a listing waits for keys of slow cards and tokens that are being compared.
+_PATIENCE = 5.0
+
 
 class _Source:
     """One provider and what it holds; at most one look at it is under way."""
@@ -77,8 +80,10 @@ class Registry:
         """The cards known now, without a look at any provider: the one chosen last comes first,
         those never chosen follow, OpenPGP cards before tokens.  Not the tokens that are one of
         these cards by another road."""
-        shown = (card for card in self._cards if not self._doubles.hides(card))
-        return sorted(shown, key=lambda c: (-c.chosen, not c.native, c.place.name))
+        return [card for card in self._in_order() if not self._doubles.hides(card)]
+
+    def _in_order(self) -> Sequence[Card]:
+        return sorted(self._cards, key=lambda c: (-c.chosen, not c.native, c.place.name))
 
     def choose(self, card: Card) -> None:
         """Let a client that makes no choice of its own find this card first."""
@@ -99,7 +104,9 @@ class Registry:
         await self._insist(lambda: bool(self._cards))
 
     def _settled(self) -> bool:
-        return all(s.seen for s in self._sources) and not self._doubles.reading
+        """Whether what is there is known, and also what of it is there twice."""
+        looking = self._busy(prompt=True) or self._doubles.reading
+        return all(s.seen for s in self._sources) and not looking
 
     async def search(self, found: Callable[[], bool]) -> None:
         """Look at the providers until ``found()`` or all have answered; at the slow ones only if
@@ -111,9 +118,7 @@ class Registry:
     async def _insist(self, found: Callable[[], bool]) -> None:
         if not found():
             self._look_at_all()
-            await self._until(
-                lambda: found() or not (self._busy() or self._doubles.reading),
-            )
+            await self._until(lambda: found() or not (self._busy() or self._doubles.reading))
 
     def look_again(self) -> None:
         """Something went wrong with a card: see, in the background, what is still there."""
@@ -141,7 +146,8 @@ class Registry:
             self.choose(found)
 
     async def by_serial(self, serial: str) -> Card | None:
-        """The card of that serial number, looked for until every provider has answered.
+        """The card of that serial number, looked for until every provider has answered; also one
+        that is not listed.
 
         gnupg-pkcs11-scd told one number for all tokens, that of the last slot, which may even hold
         an empty one.  So any token will do for such a number, once the right one has had time to
@@ -150,7 +156,7 @@ class Registry:
         old = is_old_serial(serial)
 
         def known() -> Card | None:
-            named = (c for c in self._cards if c.is_called(serial))
+            named = (c for c in self._in_order() if c.is_called(serial))
             others = (c for c in self.cards if old and not c.native)
             return next(named, None) or next(others, None)
 
@@ -198,6 +204,11 @@ class Registry:
         except TokenError as error:
             _log.warning("keys of %s can't be read: %s", card.info.name, error)
             return None
+
+    async def compared(self) -> None:
+        """Wait until it is known what is there twice, unless that takes too long."""
+        with trio.move_on_after(_PATIENCE):
+            await self._until(lambda: not self._doubles.reading)
 
     async def changed(self) -> None:
         """Wait until the set of cards has changed."""
@@ -255,7 +266,10 @@ class Registry:
 
     async def _compare_keys(self, card: Card) -> None:
         """Read a card whose keys may be there twice."""
-        await self.view(card)
+        try:
+            await self.view(card)
+        except Exception:
+            _log.exception("keys of %s can't be read", card.info.name)
         self._doubles.was_read(card)
         # It was hidden until now, or another one is from now on.
         self._doubles.changed()

@@ -165,6 +165,7 @@ async def keyinfo(session: Session, args: bytes) -> None:
 
 async def _listed(session: Session, use: Use | None) -> list[bytes]:
     """The keys of the cards known now; no look at the readers, no waiting for a card at work."""
+    await session.registry.compared()
     for card in session.registry.cards:
         if not card.lane.locked():
             await session.registry.view(card, thorough=use is not None)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from assuan.client import Client
 from backends.errors import Broken
@@ -138,6 +141,35 @@ async def test_token_that_cannot_be_read_spoils_nothing(tmp_path: Path) -> None:
         client = await b.client()
         assert set(await serials(client)) == {card.info.serial, bad.info.serial}
         assert {serial for serial, _ in await listed(client)} == {card.info.serial}
+
+
+async def test_slow_keys_are_waited_for(tmp_path: Path, mock_clock: trio.testing.MockClock) -> None:
+    """By who lists keys; who looks for cards goes on after the settling time."""
+    begun, go = threading.Event(), threading.Event()
+
+    class Slow(FakeToken):
+        def keys(self, *, thorough: bool = False) -> Sequence[Key]:
+            begun.set()
+            assert go.wait(10)
+            return super().keys(thorough=thorough)
+
+    token, card = Slow(), FakeCard()
+    async with bed(tmp_path, token, card) as b, trio.open_nursery() as nursery:
+        client = await b.client()
+        found: list[list[str]] = []
+
+        async def look() -> None:
+            found.append(await serials(client))
+            found.append([serial for serial, _ in await listed(client)])
+
+        nursery.start_soon(look)
+        assert await trio.to_thread.run_sync(begun.wait, 10)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        mock_clock.jump(1)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert found == [[card.info.serial]]
+        go.set()
+    assert found[1] == [token.info.serial, token.info.serial]
 
 
 async def test_card_that_is_made_equal_hides_the_token(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import trio
 import trio.testing
 
 from assuan.errors import Code
+from assuan.events import Inquire
 from backends.errors import Busy, NotSupported, TokenError
 from backends.token import PinRef, Token
 from scd.choices import PinOptions, TokenOptions
@@ -20,7 +21,7 @@ from scd.config import Config
 from scd.lane import Lane
 from scd.pinlife import PinLife
 from scd.providers import rule_finder
-from tests.fake import PIN, USER_PIN, FakeCard, FakeToken
+from tests.fake import ADMIN_PIN, PIN, USER_PIN, FakeCard, FakeToken
 from tests.scd.bed import Asked, bed, fails
 from tests.scd.test_commands import HASH, SIGN, ParallelToken, sign, view_of
 
@@ -198,6 +199,24 @@ async def test_checkpin_asks_again_after_the_time(
             mock_clock.jump(seconds)
             await client.transact(line, inquire=asked)
             assert len(asked.questions) == questions
+
+
+async def test_slow_answer_keeps_no_other_pin_alive(
+    tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    card = FakeCard()
+
+    class Slow(Asked):
+        async def __call__(self, question: Inquire) -> bytes | None:
+            mock_clock.jump(3)
+            return await super().__call__(question)
+
+    async with bed(tmp_path, card, pin=SHORT) as b:
+        client = await b.client()
+        line = b"CHECKPIN " + card.info.serial.encode()
+        await client.transact(line, inquire=Asked(USER_PIN))
+        await client.transact(line + b"[CHV3]", inquire=Slow(ADMIN_PIN))
+        assert card.pins.verified == {PinRef.PW3}
 
 
 # -- by the configuration ------------------------------------------------------------------------
