@@ -180,7 +180,6 @@ class TokenInfo:
     version: int
     manufacturer: int
     card_type: str = "generic"
-    card_version: int | None = None
     atr: bytes = b""
     capabilities: Capabilities = Capabilities()
     uri: str = ""
@@ -213,6 +212,7 @@ class Attribute(enum.Enum):
     UIF_3 = "UIF-3"  # D8
     KDF = "KDF"  # F9
     BUTTON = "BUTTON"  # 7F74: one byte, 1 if the card has a button, else 0
+    CARD_VERSION = "CARDVERSION"  # firmware of a YubiKey, three bytes: 5.4.3 is 05 04 03
     KEY_STATUS = "KEY-STATUS"  # DE, pairs (key number, status)
     ALGORITHM_INFORMATION = "KEY-ATTR-INFO"  # FA
     # These can only be written.
@@ -316,6 +316,24 @@ class RawCard(Protocol):
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one APDU as it is; the answer ends with SW1 SW2.  Any status word is a success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate of somebody who signs certificates.  ``ref``: as for keys; ``label``: for
+    people, may be empty."""
+
+    ref: str
+    label: str = ""
+
+
+@runtime_checkable
+class Chains(Protocol):
+    """A token that has certificates of authorities too."""
+
+    def authorities(self) -> Sequence[Authority]:
+        """Those whose keys are not on the token; :meth:`Token.certificate` knows them by ``ref``.
+        As new as the keys are."""
 
 
 @runtime_checkable

@@ -1,8 +1,10 @@
-"""Signatures per second of two clients on one token, with one worker and with two.
+"""Signatures per second on one token, with one worker and with two.
 
 Run it with ``.venv/bin/python -m contrib.throughput`` after ``make deps``, where two processors
 have nothing else to do.  The token is one of SoftHSM, whose signatures are all processor time.
-Rounds with one and with two workers take turns, and the medians are told.
+Rounds with one and with two workers take turns, and the medians are told: first of the backend
+alone, as two threads use it; then through the daemon, where the clients and the daemon, which are
+Python, take their part of the two processors.
 """
 
 from __future__ import annotations
@@ -11,12 +13,19 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import trio
 
 from assuan.client import Client, connect, start
 from assuan.events import Inquire
+from backends.pkcs11.config import ModuleConfig
+from backends.pkcs11.provider import PKCS11Provider
+from backends.pkcs11.token import PKCS11Token
+from backends.token import PinRef
 from tests.bed.gnupg import ANYSCD
 from tests.bed.softhsm import MODULE, SoftHSM
 
@@ -24,6 +33,8 @@ KEY = "rsa:4096"
 #: Seconds of each round, and rounds.
 _DURATION, _ROUNDS = 2.0, 7
 _WORKERS = (1, 2)
+#: More than there are workers, so that none waits for a client.
+_CLIENTS = 4
 
 
 def main() -> None:
@@ -32,12 +43,51 @@ def main() -> None:
         token = store.init_token("bench")
         token.generate(KEY, 1, "key")
         os.environ |= store.env
+        with backends() as tokens:
+            tell("backend", [[from_threads(token) for token in tokens] for _ in range(_ROUNDS)])
         homes = [make_home(Path(folder) / str(workers), workers) for workers in _WORKERS]
-        rounds = [[trio.run(measure, home) for home in homes] for _ in range(_ROUNDS)]
-        one, two = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratio = statistics.median(b / a for a, b in rounds)
-        print(f"{KEY}, two clients: {one:.1f} per second with one worker, {two:.1f} with two")
-        print(f"ratio {ratio:.2f}")
+        rounds = [[trio.run(through_daemon, home) for home in homes] for _ in range(_ROUNDS)]
+        tell("daemon", rounds)
+
+
+def tell(what: str, rounds: list[list[float]]) -> None:
+    one, two = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratio = statistics.median(b / a for a, b in rounds)
+    print(f"{KEY}, {what}: {one:.1f} per second with one worker, {two:.1f} with two: {ratio:.2f}")
+
+
+@contextmanager
+def backends() -> Iterator[list[PKCS11Token]]:
+    """The token with one worker and with two, logged in."""
+    configs = [ModuleConfig("bench", str(MODULE), workers=workers) for workers in _WORKERS]
+    providers = [PKCS11Provider(config) for config in configs]
+    tokens = []
+    for provider in providers:
+        token = provider.open(provider.present()[0])
+        assert token is not None
+        token.verify_pin(PinRef.USER, bytearray(b"123456"))
+        tokens.append(token)
+    yield tokens
+    for provider in providers:
+        provider.close()
+
+
+def from_threads(token: PKCS11Token) -> float:
+    """Signatures per second of two threads."""
+    (key,) = token.keys()
+    counts = [0, 0]
+
+    def keep_signing(number: int) -> None:
+        end = time.perf_counter() + _DURATION
+        while time.perf_counter() < end:
+            assert token.pin_for(key) is None
+            token.sign(key, bytes(51), None)
+            counts[number] += 1
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(keep_signing, range(2)))
+    return sum(counts) / (time.perf_counter() - began)
 
 
 def make_home(home: Path, workers: int) -> Path:
@@ -49,20 +99,23 @@ def make_home(home: Path, workers: int) -> Path:
     return home
 
 
-async def measure(home: Path) -> float:
-    """Signatures per second."""
-    async with start([str(ANYSCD), "--multi-server", "--homedir", str(home)]) as first:
+async def through_daemon(home: Path) -> float:
+    """Signatures per second of several clients."""
+    async with AsyncExitStack() as stack:
+        argv = [str(ANYSCD), "--multi-server", "--homedir", str(home)]
+        first = await stack.enter_async_context(start(argv))
         socket = (await first.transact(b"GETINFO socket_name")).data.decode()
-        async with connect(socket) as second:
-            counts = [0, 0]
-            for client in (first, second):
-                await client.transact(b"SERIALNO")
-                await sign(client)
-            began = time.perf_counter()
-            async with trio.open_nursery() as nursery:
-                for number, client in enumerate((first, second)):
-                    nursery.start_soon(_keep_signing, client, counts, number)
-            return sum(counts) / (time.perf_counter() - began)
+        others = [await stack.enter_async_context(connect(socket)) for _ in range(_CLIENTS - 1)]
+        clients = [first, *others]
+        for client in clients:
+            await client.transact(b"SERIALNO")
+            await sign(client)
+        counts = [0] * _CLIENTS
+        began = time.perf_counter()
+        async with trio.open_nursery() as nursery:
+            for number, client in enumerate(clients):
+                nursery.start_soon(_keep_signing, client, counts, number)
+        return sum(counts) / (time.perf_counter() - began)
 
 
 async def _keep_signing(client: Client, counts: list[int], number: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backends.curves import Curve
 from backends.errors import NotSupported, PinBlocked
-from backends.token import Algorithm, Attribute, Capabilities, PinRef, RSAAlgorithm
+from backends.token import Algorithm, Attribute, Authority, Capabilities, PinRef, RSAAlgorithm
 from scd.algorithms import offered
 from scd.card import Card
 from scd.escape import plus_escape, status_fields
@@ -21,7 +21,8 @@ from scd.view import CardKey, Reason, View
 Line = tuple[str, bytes]
 
 _TOUCH_SWITCHES = frozenset({Attribute.UIF_1, Attribute.UIF_2, Attribute.UIF_3})
-_TOUCH = _TOUCH_SWITCHES | {Attribute.BUTTON}
+#: What older clients know nothing of, and what may cost an APDU for each.
+_NEWER = _TOUCH_SWITCHES | {Attribute.BUTTON, Attribute.CARD_VERSION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def facts_at_hand(card: Card) -> Facts:
 
 def _at_hand(card: Card) -> Mapping[Attribute, bytes]:
     """What never changes on a card, as far as it is known."""
-    return card.token.remembered({Attribute.BUTTON}) if card.native else {Attribute.BUTTON: b"\0"}
+    if not card.native:
+        return {Attribute.BUTTON: b"\0"}
+    return card.token.remembered({Attribute.BUTTON, Attribute.CARD_VERSION})
 
 
 async def read_facts(
@@ -67,8 +70,8 @@ async def read_facts(
 ) -> Facts:
     """Everything that the rows need.  The caller holds the card's lane.  Raises TokenError.
 
-    ``sparing``: of buttons and touch switches only what is known anyhow.  They belong into DO 6E,
-    but some cards tell them one by one.
+    ``sparing``: of buttons, touch switches and firmware only what is known anyhow.  Some cards
+    tell them one by one.
     """
     rows = tuple(rows)
     needs = frozenset[Attribute]().union(*(row.needs for row in rows))
@@ -77,9 +80,9 @@ async def read_facts(
     keys = await card.view_in_lane() if view or not card.native else None
     values: Mapping[Attribute, bytes]
     if card.native:
-        wanted = needs - _TOUCH if sparing else needs
+        wanted = needs - _NEWER if sparing else needs
         values = await card.call(card.token.attributes, wanted) if wanted else {}
-        values = {**card.token.remembered(needs & _TOUCH), **values}
+        values = {**card.token.remembered(needs & _NEWER), **values}
         found = tuple(await card.call(card.token.algorithms)) if algorithms else ()
     else:
         assert keys is not None
@@ -129,6 +132,12 @@ def keyinfo(card: Card, key: CardKey) -> bytes:
 def certinfo(key: CardKey) -> Line:
     """100: a certificate without any special role (scd/app-common.h)."""
     return "CERTINFO", status_fields(b"100", key.ref.encode(), key.key.label.encode())
+
+
+def authority_info(authority: Authority) -> Line:
+    """102: one that may be useful, such as an issuer's (agent/learncard.c)."""
+    label = authority.label.encode()
+    return "CERTINFO", status_fields(b"102", authority.ref.encode(), label)
 
 
 def _constant(name: str, text: str) -> Row:
@@ -254,8 +263,10 @@ def _card_type(card: Card) -> str | None:
     return None if card.info.card_type == "generic" else card.info.card_type
 
 
-def _card_version(card: Card) -> str | None:
-    return None if card.info.card_version is None else f"{card.info.card_version:X}"
+def _card_version(facts: Facts) -> Iterator[Line]:
+    firmware = facts.values.get(Attribute.CARD_VERSION)
+    if firmware:
+        yield "CARDVERSION", f"{int.from_bytes(firmware):X}".encode()
 
 
 def _display_serial(facts: Facts) -> Iterator[Line]:
@@ -267,7 +278,7 @@ TABLE: dict[str, Row] = {
     "READER": _info("READER", lambda card: card.info.place, learn=False),
     "SERIALNO": _info("SERIALNO", lambda card: card.serial, learn=False),
     "CARDTYPE": _info("CARDTYPE", _card_type),
-    "CARDVERSION": _info("CARDVERSION", _card_version),
+    "CARDVERSION": Row(_card_version, frozenset({Attribute.CARD_VERSION}), learn=True),
     # Every token looks like a card: gpg shows nothing of one whose type is another.
     "APPTYPE": _info("APPTYPE", lambda card: "openpgp"),
     "APPVERSION": _info("APPVERSION", lambda card: f"{card.info.version:X}"),

@@ -10,7 +10,10 @@ import trio
 
 from backends.errors import TokenError
 from backends.token import Parallel, Place, Provider, Token
+from scd.aliases import is_old_serial_of
 from scd.lane import Lane
+from scd.pinlife import PinLife
+from scd.pinrules import PinRules
 from scd.view import View
 
 _log = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ class Card:
     ``lane`` is held from the question for a PIN to the signature made with it, so that no other
     client slips in between; what needs no PIN shares it, where a token can do several things at a
     time.  Calls into the token go through :meth:`call`, in a thread, with the
-    lane held.  ``view`` needs no lane once it is known.
+    lane held.  ``view`` needs no lane once it is known; ``shown`` makes of it what is to be seen.
     """
 
     def __init__(
@@ -40,12 +43,16 @@ class Card:
         place: Place,
         make_view: ViewMaker,
         nursery: trio.Nursery,
+        rules: PinRules,
+        shown: Callable[[Card, View], View],
     ) -> None:
         self.token = token
         self.info = token.info
         self.provider = provider
         self.place = place
         self.lane = Lane(token.parallel if isinstance(token, Parallel) else 1)
+        self.pin_source = rules.source
+        self.pins = PinLife(rules.lifetime, token, self.lane, nursery)
         self.gone = False
         #: Counts up over all cards whenever a client chooses this one; 0: never chosen.
         self.chosen = 0
@@ -53,12 +60,21 @@ class Card:
         self.disturbed = False
         self._make_view = make_view
         self._nursery = nursery
+        self._shown = shown
         self._view: View | None = None
+        #: The keygrips that were seen here last, whatever is shown of them.
+        self.grips: frozenset[str] = frozenset()
         self._thorough = False
 
     @property
     def serial(self) -> str:
         return self.info.serial
+
+    def is_called(self, serial: str) -> bool:
+        """By its serial number, or the one that gnupg-pkcs11-scd made for it."""
+        if same_serial(serial, self.serial):
+            return True
+        return bool(self.info.uri) and is_old_serial_of(serial, self.info.uri)
 
     @property
     def native(self) -> bool:
@@ -76,7 +92,7 @@ class Card:
     @property
     def known_view(self) -> View | None:
         """The view if it has been read already."""
-        return self._view
+        return None if self._view is None else self._shown(self, self._view)
 
     async def view(self, *, thorough: bool = False) -> View:
         """The keys, read from the token at the first call.  Takes the lane: do not hold it.
@@ -87,14 +103,19 @@ class Card:
         if self._view is None or thorough > self._thorough:
             async with self.lane:
                 return await self.view_in_lane(thorough=thorough)
-        return self._view
+        return self._shown(self, self._view)
 
     async def view_in_lane(self, *, thorough: bool = False) -> View:
         """As :meth:`view`, for a caller who holds the lane."""
         if self._view is None or thorough > self._thorough:
-            self._view = await self.call(self._make_view, self.token, thorough)
-            self._thorough = thorough
-        return self._view
+            await self._read(thorough)
+        assert self._view is not None
+        return self._shown(self, self._view)
+
+    async def _read(self, thorough: bool) -> None:
+        self._view = await self.call(self._make_view, self.token, thorough)
+        self._thorough = thorough
+        self.grips = frozenset(key.grip for key in self._view.keys)
 
     @property
     def seen_thoroughly(self) -> bool:
@@ -103,7 +124,7 @@ class Card:
 
     async def refresh_view(self) -> None:
         """Read the keys again now, for a caller who holds the lane."""
-        self._view = await self.call(self._make_view, self.token, self._thorough)
+        await self._read(self._thorough)
 
     def read_view(self) -> View:
         """As :meth:`view_in_lane`, for a caller in a thread; the view is not kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -21,12 +22,26 @@ class ModuleOptions:
 @dataclass(frozen=True, slots=True)
 class TokenOptions:
     """One ``[[token]]``.  ``match``: label, serial or URI of the token.  The others name the key
-    for that slot of the OpenPGP view: by reference, label, keygrip or URI."""
+    for that slot of the OpenPGP view: by reference, label, keygrip or URI.  ``pin_idle`` and
+    ``pin_absolute``: in place of what ``[pin]`` says.  ``pin_source``: where the PIN can be
+    read, as :func:`scd.pinorigin.parse` takes it."""
 
     match: str
     sign: str | None = None
     decrypt: str | None = None
     auth: str | None = None
+    pin_idle: float | None = None
+    pin_absolute: float | None = None
+    pin_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PinOptions:
+    """``[pin]``: seconds after which a verified PIN is forgotten: ``idle``: since an operation that
+    it was good for, ``absolute``: since it was entered."""
+
+    idle: float = math.inf
+    absolute: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +55,12 @@ class PKCS11Options:
     modules: tuple[ModuleOptions, ...] = ()
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The whole file."""
+
+    pkcs11: PKCS11Options = PKCS11Options()
+    tokens: tuple[TokenOptions, ...] = ()
+    pin: PinOptions = PinOptions()

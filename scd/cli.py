@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from scd import config as configuration
 from scd.config import Config, Mode
@@ -107,6 +108,17 @@ def _gpgconf_test(settings: Sequence[Setting]) -> int:
     return 2 if config.errors else 0
 
 
+def _from_gnupg_pkcs11_scd(settings: Sequence[Setting]) -> int:
+    from scd.legacy import convert
+
+    name = next(s.value for s in settings if s.option.name == "from-gnupg-pkcs11-scd")
+    try:
+        text = Path(name).read_text(errors="replace")
+    except OSError as error:
+        raise OptionError(f"'{name}': {error.strerror}") from None
+    return _print(convert(text))
+
+
 #: The options that print something and end the program.
 _ACTIONS: dict[str, Callable[[Sequence[Setting]], int]] = {
     "help": _help,
@@ -115,4 +127,5 @@ _ACTIONS: dict[str, Callable[[Sequence[Setting]], int]] = {
     "dump-options": _dump_options,
     "gpgconf-list": _gpgconf_list,
     "gpgconf-test": _gpgconf_test,
+    "from-gnupg-pkcs11-scd": _from_gnupg_pkcs11_scd,
 }

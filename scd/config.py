@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scd.choices import PKCS11Options, TokenOptions
+from scd.choices import PinOptions, PKCS11Options, TokenOptions
 from scd.options import OptionError, Setting, parse_file
 from scd.socketdir import default_homedir
 
@@ -45,6 +45,7 @@ class Config:
     pinpad_varlen: bool = False
     pkcs11: PKCS11Options = field(default_factory=PKCS11Options)
     tokens: tuple[TokenOptions, ...] = ()
+    pin: PinOptions = field(default_factory=PinOptions)
     unserved: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
@@ -148,7 +149,9 @@ def _read_toml(config: Config, paths: Sequence[Path]) -> Config:
             return replace(config, errors=(*config.errors, f"{path}: {error.strerror}"))
         from scd.tomlfile import read
 
-        pkcs11, tokens, problems = read(content, str(path))
+        found, problems = read(content, str(path))
         errors = (*config.errors, *problems)
-        return replace(config, pkcs11=pkcs11, tokens=tokens, errors=errors)
+        return replace(
+            config, pkcs11=found.pkcs11, tokens=found.tokens, pin=found.pin, errors=errors
+        )
     return config

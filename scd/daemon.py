@@ -22,7 +22,7 @@ from scd.agent import agent_version
 from scd.commands import COMMANDS, SYNOPSES
 from scd.config import Config, Mode
 from scd.greeting import greeting
-from scd.providers import make_providers, view_maker
+from scd.providers import make_providers, rule_finder, view_maker
 from scd.registry import Registry
 from scd.session import Session, Shared
 from scd.socketdir import socket_dir, socket_path
@@ -46,8 +46,8 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
         stop = trio.Event()
         providers = make_providers(config)
         memory = TokenMemory(config.homedir / "anyscd-tokens")
-        views = view_maker(config, memory)
-        registry = Registry(providers, views, config.pkcs11.settle, nursery)
+        views, rules = view_maker(config, memory), rule_finder(config)
+        registry = Registry(providers, views, config.pkcs11.settle, nursery, rules)
         listener = None if mode is Mode.SERVER else await _listen(socket_path(config.homedir))
         name = str(listener.path) if listener else None
         shared = Shared(config, registry, name, SYNOPSES, memory)

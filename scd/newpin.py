@@ -11,7 +11,7 @@ from assuan.server import Conversation
 from backends.changes import PinKeeper
 from backends.token import PinRef, PinRequest
 from scd.card import Card
-from scd.pin import asked, at_pinpad, obtained, with_tries
+from scd.pin import asked, at_pinpad, entered, with_tries
 
 #: What GnuPG asks (scd/app-openpgp.c, do_change_pin).  Other old PINs are asked for as usual.
 _OLD = {
@@ -48,10 +48,12 @@ async def change_pin(conversation: Conversation, card: Card, ref: PinRef) -> Non
         limits = await card.call(token.new_pin, ref)
         if limits.pinpad:
             async with at_pinpad(conversation, _AT_PINPAD[ref]):
-                await card.call(token.change_pin, ref, None, None)
+                with card.pins.entering(ref):
+                    await card.call(token.change_pin, ref, None, None)
             return
         async with _old(conversation, card, request) as old, _new(conversation, limits) as new:
-            await card.call(token.change_pin, ref, old, new)
+            with card.pins.entering(ref):
+                await card.call(token.change_pin, ref, old, new)
 
 
 async def reset_pin(conversation: Conversation, card: Card, ref: PinRef, right: PinRef) -> None:
@@ -67,7 +69,7 @@ async def reset_pin(conversation: Conversation, card: Card, ref: PinRef, right: 
             async with _new(conversation, limits) as new:
                 await card.call(token.reset_pin, ref, pin, new)
 
-        async with obtained(conversation, card, request) as pin:
+        async with entered(conversation, card, request) as pin:
             await card.call(card.token.verify_pin, right, pin)
             if not request.pinpad:
                 return await set_new(pin)
@@ -91,7 +93,7 @@ def _old(
 ) -> AbstractAsyncContextManager[bytearray | None]:
     if request.ref in _OLD:
         return asked(conversation, with_tries(_OLD[request.ref], request), request)
-    return obtained(conversation, card, replace(request, pinpad=False))
+    return entered(conversation, card, replace(request, pinpad=False))
 
 
 def _new(conversation: Conversation, limits: PinRequest) -> AbstractAsyncContextManager[bytearray]:

@@ -7,8 +7,8 @@ between bars, then text in which %0A is a new line and 0x1E and 0x1F mark an ali
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from assuan.server import Conversation
 from backends.errors import PinNeeded, TokenError
 from backends.token import Attribute, PinRef, PinRequest
 from scd.card import Card
+from scd.secret import wipe
 from scd.waiting import Attendant, attended
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ async def with_pin(
     """
     attempts: Counter[bool] = Counter()
     while True:
+        await card.pins.end_if_over()
         request = await card.call(wanted)
         attempts[request is None] += 1
         try:
@@ -69,6 +71,8 @@ async def with_pin(
         else:
             await _look_again(card, request)
             return result
+        finally:
+            card.pins.used()
 
 
 async def _run(
@@ -98,18 +102,52 @@ async def _look_again(card: Card, request: PinRequest | None) -> None:
 async def obtained(
     conversation: Conversation, card: Card, request: PinRequest | None
 ) -> AsyncIterator[bytearray | None]:
-    """The PIN for a request: None if there is no request, or if the reader's pinpad takes it."""
+    """The PIN for a request, from where the configuration has one, else from the user: None if
+    there is no request, or if the reader's pinpad takes it."""
     if request is None:
         yield None
-    elif request.pinpad:
-        async with at_pinpad(conversation, await _prompt(card, request)):
-            yield None
+        return
+    async with _sourced(card, request) as pin:
+        if pin is not None:
+            yield pin
+            return
+    async with entered(conversation, card, request) as pin:
+        yield pin
+
+
+@asynccontextmanager
+async def _sourced(card: Card, request: PinRequest) -> AsyncIterator[bytearray | None]:
+    if card.pin_source is None:
+        yield None
+        return
+    async with card.pin_source.pin(request) as pin:
+        with _in_use(card, request) if pin is not None else nullcontext():
+            yield pin
+
+
+@asynccontextmanager
+async def entered(
+    conversation: Conversation, card: Card, request: PinRequest
+) -> AsyncIterator[bytearray | None]:
+    """The PIN from the user: None if the reader's pinpad takes it."""
+    text = await _prompt(card, request)
+    if request.pinpad:
+        async with at_pinpad(conversation, text):
+            with card.pins.entering(request.ref):
+                yield None
     else:
-        async with asked(conversation, await _prompt(card, request), request) as pin:
-            try:
+        async with asked(conversation, text, request) as pin:
+            with _in_use(card, request):
                 yield pin
-            finally:
-                card.settle_soon()
+
+
+@contextmanager
+def _in_use(card: Card, request: PinRequest) -> Iterator[None]:
+    try:
+        with card.pins.entering(request.ref):
+            yield
+    finally:
+        card.settle_soon()
 
 
 @asynccontextmanager
@@ -152,11 +190,6 @@ async def _answer(conversation: Conversation, text: str) -> bytearray:
     if end >= 0:
         del answer[end:]
     return answer
-
-
-def wipe(secret: bytearray) -> None:
-    """Overwrite a secret in place."""
-    secret[:] = bytes(len(secret))
 
 
 async def _prompt(card: Card, request: PinRequest) -> str:

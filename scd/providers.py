@@ -6,11 +6,14 @@ import logging
 from collections.abc import Callable, Iterable
 
 from backends.token import Key, Provider, Token, TokenInfo, Use
-from scd.card import ViewMaker, same_serial
+from scd.card import ViewMaker
 from scd.cardmemory import CardMemory
-from scd.choices import TokenOptions
+from scd.choices import PinOptions, TokenOptions
 from scd.config import Config
-from scd.keygrip import keygrip
+from scd.naming import names_key, names_token
+from scd.pinorigin import parse
+from scd.pinrules import PinRules, RuleFinder
+from scd.pinsource import PinSource
 from scd.slots import algorithm_wishes
 from scd.tokenmemory import TokenMemory
 from scd.view import View, native_view, token_view
@@ -55,12 +58,18 @@ def _modules(config: Config) -> Iterable[Provider]:
 
 def view_maker(config: Config, memory: TokenMemory) -> ViewMaker:
     """What reads a token's keys into a view, with what is configured and remembered of them."""
+    told: set[str] = set()
+
+    def complain(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            _log.warning("%s", text)
 
     def make_view(token: Token, thorough: bool) -> View:
         keys = token.keys(thorough=thorough)
         if token.info.app == "openpgp":
             return native_view(keys)
-        choice = _chooser(token.info, keys, config.tokens)
+        choice = _chooser(token.info, keys, config.tokens, complain)
         serial = token.info.serial
         wishes = algorithm_wishes(memory, serial)
         return token_view(keys, choice, memory.birth, memory.grips(serial), wishes)
@@ -77,38 +86,43 @@ _OPTIONS: dict[Use, Callable[[TokenOptions], str | None]] = {
 
 
 def _chooser(
-    info: TokenInfo, keys: Iterable[Key], tokens: Iterable[TokenOptions]
+    info: TokenInfo,
+    keys: Iterable[Key],
+    tokens: Iterable[TokenOptions],
+    complain: Callable[[str], None],
 ) -> Callable[[Use, Key], bool]:
-    """Tells which keys are configured for which use.  A name that is none, or that of several
-    keys, is told of in the log."""
+    """Tells which keys are configured for which use.  ``complain`` is told of a name that is none,
+    or that of several keys."""
     chosen: dict[Use, list[Key]] = {}
-    for options in (t for t in tokens if _names_token(t.match, info)):
+    for options in (t for t in tokens if names_token(t.match, info)):
         for use, option in _OPTIONS.items():
             name = option(options)
             if name is None:
                 continue
-            found = [key for key in keys if _names_key(name, key)]
+            found = [key for key in keys if names_key(name, key)]
             chosen.setdefault(use, []).extend(found[:1])
             if len(found) != 1:
-                _log.warning("%s: %s names %d keys now", info.name, name, len(found))
+                complain(f"{info.name}: {name} names {len(found)} keys now")
     return lambda use, key: key in chosen.get(use, ())
 
 
-def _names_token(name: str, info: TokenInfo) -> bool:
-    """By label, serial number or URI."""
-    return name == info.name or same_serial(name, info.serial) or _is_named(name, info.uri)
+def rule_finder(config: Config) -> RuleFinder:
+    """What finds the rules for a token's PINs: the first entry that says something counts."""
+    sources: dict[str, PinSource] = {}
 
+    def find_rules(info: TokenInfo) -> PinRules:
+        entries = [entry for entry in config.tokens if names_token(entry.match, info)]
+        idle = (entry.pin_idle for entry in entries if entry.pin_idle)
+        absolute = (entry.pin_absolute for entry in entries if entry.pin_absolute)
+        source = (entry.pin_source for entry in entries if entry.pin_source)
+        return PinRules(
+            PinOptions(next(idle, config.pin.idle), next(absolute, config.pin.absolute)),
+            source_of(info, next(source, None)),
+        )
 
-def _names_key(name: str, key: Key) -> bool:
-    """By reference, label, keygrip or URI."""
-    known = name == key.label or name.upper() in (key.ref, keygrip(key.public))
-    return known or _is_named(name, key.uri)
+    def source_of(info: TokenInfo, text: str | None) -> PinSource | None:
+        if text is not None and info.serial not in sources:
+            sources[info.serial] = PinSource(info.name, parse(text))
+        return sources.get(info.serial)
 
-
-def _is_named(name: str, uri: str) -> bool:
-    if not (uri and name.lower().startswith("pkcs11:")):
-        return False
-    from backends.pkcs11.uri import parse
-
-    # A key is one thing, whether its private object, public one or certificate is named.
-    return parse(name).names(parse(uri), without=("type",))
+    return find_rules

@@ -13,7 +13,10 @@ import trio
 
 from backends.errors import TokenError
 from backends.token import Place, Provider, Use, Watcher
-from scd.card import Card, ViewMaker, same_serial
+from scd.aliases import is_old_serial
+from scd.card import Card, ViewMaker
+from scd.doubles import Doubles
+from scd.pinrules import PinRules, RuleFinder
 from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class Registry:
 
     ``settle``: seconds that a scan waits for a slow provider's first answer when some other
     card is there already.  ``make_view``: reads a token's keys into a View (blocking).
+    ``find_rules``: tells what goes for the PINs of a token.
     """
 
     def __init__(
@@ -52,12 +56,15 @@ class Registry:
         make_view: ViewMaker,
         settle: float,
         nursery: trio.Nursery,
+        find_rules: RuleFinder = lambda info: PinRules(),
     ) -> None:
         self._sources = [_Source(provider) for provider in providers]
         self._make_view = make_view
         self._settle = settle
         self._nursery = nursery
+        self._find_rules = find_rules
         self._cards: list[Card] = []
+        self._doubles = Doubles(self._cards)
         self._choices = 0
         self._turn = trio.Event()
         self._change = trio.Event()
@@ -68,8 +75,10 @@ class Registry:
     @property
     def cards(self) -> Sequence[Card]:
         """The cards known now, without a look at any provider: the one chosen last comes first,
-        those never chosen follow, OpenPGP cards before tokens."""
-        return sorted(self._cards, key=lambda c: (-c.chosen, not c.native, c.place.name))
+        those never chosen follow, OpenPGP cards before tokens.  Not the tokens that are one of
+        these cards by another road."""
+        shown = (card for card in self._cards if not self._doubles.hides(card))
+        return sorted(shown, key=lambda c: (-c.chosen, not c.native, c.place.name))
 
     def choose(self, card: Card) -> None:
         """Let a client that makes no choice of its own find this card first."""
@@ -85,9 +94,12 @@ class Registry:
         """
         self._look_at_all(prompt=True)
         with trio.move_on_after(self._settle):
-            await self._until(lambda: all(s.seen for s in self._sources))
+            await self._until(self._settled)
         await self._until(lambda: not self._busy(prompt=True))
         await self._insist(lambda: bool(self._cards))
+
+    def _settled(self) -> bool:
+        return all(s.seen for s in self._sources) and not self._doubles.reading
 
     async def search(self, found: Callable[[], bool]) -> None:
         """Look at the providers until ``found()`` or all have answered; at the slow ones only if
@@ -99,7 +111,9 @@ class Registry:
     async def _insist(self, found: Callable[[], bool]) -> None:
         if not found():
             self._look_at_all()
-            await self._until(lambda: found() or not self._busy())
+            await self._until(
+                lambda: found() or not (self._busy() or self._doubles.reading),
+            )
 
     def look_again(self) -> None:
         """Something went wrong with a card: see, in the background, what is still there."""
@@ -127,11 +141,21 @@ class Registry:
             self.choose(found)
 
     async def by_serial(self, serial: str) -> Card | None:
-        """The card of that serial number, looked for until every provider has answered."""
+        """The card of that serial number, looked for until every provider has answered.
+
+        gnupg-pkcs11-scd told one number for all tokens, that of the last slot, which may even hold
+        an empty one.  So any token will do for such a number, once the right one has had time to
+        appear; the key is named later.
+        """
+        old = is_old_serial(serial)
 
         def known() -> Card | None:
-            return next((c for c in self.cards if same_serial(c.serial, serial)), None)
+            named = (c for c in self._cards if c.is_called(serial))
+            others = (c for c in self.cards if old and not c.native)
+            return next(named, None) or next(others, None)
 
+        if old:
+            await self.scan()
         await self.search(lambda: known() is not None)
         return known()
 
@@ -146,9 +170,9 @@ class Registry:
         """
         found = await self._known_key(name, preferred, use)
         if found is None:
-            before = set(self._cards)
+            before = set(self.cards)
             await self.search(lambda: False)
-            if before != set(self._cards):
+            if before != set(self.cards):
                 found = await self._known_key(name, preferred, use)
         if found is None and not all(card.seen_thoroughly for card in self.cards):
             found = await self._known_key(name, preferred, use, thorough=True)
@@ -222,10 +246,21 @@ class Registry:
             source.again = False
             before = set(self._cards)
             await self._compare(source, await self._places(source))
+            for card in self._doubles.to_read():
+                self._nursery.start_soon(self._compare_keys, card)
             source.busy, source.seen = source.again, True
-            if before != set(self._cards):
+            if self._doubles.changed() or before != set(self._cards):
                 self._tell()
             self._wake()
+
+    async def _compare_keys(self, card: Card) -> None:
+        """Read a card whose keys may be there twice."""
+        await self.view(card)
+        self._doubles.was_read(card)
+        # It was hidden until now, or another one is from now on.
+        self._doubles.changed()
+        self._tell()
+        self._wake()
 
     async def _places(self, source: _Source) -> Sequence[Place]:
         trouble = ""
@@ -259,7 +294,9 @@ class Registry:
             return
         source.cards[place] = None
         if token is not None:
-            card = Card(token, source.provider, place, self._make_view, self._nursery)
+            rules = self._find_rules(token.info)
+            shown = self._doubles.without
+            card = Card(token, source.provider, place, self._make_view, self._nursery, rules, shown)
             source.cards[place] = card
             self._cards.append(card)
             _log.info("new token %s in %s", card.serial, place.name)
@@ -276,6 +313,7 @@ class Registry:
 
     async def _let_go(self, card: Card) -> None:
         async with card.lane:
+            card.pins.ended()
             await card.call(card.token.close)
 
     def _tell(self) -> None:

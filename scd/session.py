@@ -10,6 +10,7 @@ import trio
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
 from backends.token import Use
+from scd.aliases import is_old_reference
 from scd.card import Card
 from scd.config import Config
 from scd.lock import Lock
@@ -96,21 +97,25 @@ class Session:
         """The key that a client names, and the card that it is on.
 
         ``use``: what it is wanted for, if one key was put into several slots of a card.
-        ``name``: a keygrip or a token's own reference (found on any card, the client's own
-        preferred), a slot (``OPENPGP.1``, on the client's card), or
-        ``<serial>[/<fingerprint>]``, which means the signing key unless the fingerprint tells
-        (scd/app-openpgp.c, do_sign).  Raises NO_SECKEY, INV_ID, WRONG_CARD, WRONG_SECKEY, NO_OBJ.
+        ``name``: a keygrip, a token's own reference or the one that gnupg-pkcs11-scd made for it
+        (found on any card, the client's own preferred), a slot (``OPENPGP.1``, on the client's
+        card), or ``<serial>[/<fingerprint>]``, which means the signing key unless the fingerprint
+        tells (scd/app-openpgp.c, do_sign).
+
+        Raises NO_SECKEY, CARD_NOT_PRESENT, INV_ID, WRONG_CARD, WRONG_SECKEY, NO_OBJ.
         """
         serial, _, fingerprint = name.partition("/")
         if name.upper().startswith("OPENPGP."):
             return await self._key_in_slot(name)
         if is_hex(serial) and len(serial) == 32:
             return await self._key_by_serial(serial, fingerprint)
-        if not (is_keygrip(name) or name.upper().startswith("P11.")):
+        old = is_old_reference(name)
+        if not (old or is_keygrip(name) or name.upper().startswith("P11.")):
             raise AssuanError(Code.INV_ID)
         found = await self.registry.by_key(name, self.card, use)
         if found is None:
-            raise AssuanError(Code.NO_SECKEY)
+            # An old serial number let gpg-agent believe that the token is there.
+            raise AssuanError(Code.CARD_NOT_PRESENT if old else Code.NO_SECKEY)
         return found
 
     async def _key_in_slot(self, name: str) -> tuple[Card, CardKey]:

@@ -5,6 +5,7 @@ Imported only where there is such a file: tomllib and msgspec are felt at start-
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
@@ -12,10 +13,13 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from backends.pkcs11.uri import BadURI, is_uri, parse
-from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
+from scd import pinorigin
+from scd.choices import Choices, ModuleOptions, PinOptions, PKCS11Options, TokenOptions
+from scd.pinorigin import BadOrigin
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+_Lifetime = Annotated[float, msgspec.Meta(gt=0)]
 T = TypeVar("T")
 
 
@@ -23,6 +27,11 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True, rename="kebab"):
     def texts(self) -> Iterable[str]:
         """Those that may be URIs."""
         return ()
+
+    def check(self) -> None:
+        """Raises BadURI or BadOrigin."""
+        for text in filter(is_uri, self.texts()):
+            parse(text)
 
 
 class _PKCS11(_Table):
@@ -42,19 +51,37 @@ class _Module(_Table):
     workers: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
 
+class _Pin(_Table):
+    idle: _Lifetime = math.inf
+    absolute: _Lifetime = math.inf
+
+
 class _Token(_Table):
     match: _Text
     sign: _Text | None = None
     decrypt: _Text | None = None
     auth: _Text | None = None
+    pin_idle: _Lifetime | None = None
+    pin_absolute: _Lifetime | None = None
+    pin_source: _Text | None = None
 
     def texts(self) -> Iterable[str]:
         return filter(None, (self.match, self.sign, self.decrypt, self.auth))
 
+    def check(self) -> None:
+        super().check()
+        if self.source is not None:
+            pinorigin.parse(self.source)
 
-def _check_uris(texts: Iterable[str]) -> None:
-    for text in filter(is_uri, texts):
-        parse(text)
+    @property
+    def source(self) -> str | None:
+        """As it is set, or as the URI of the token says."""
+        named = parse(self.match).text("pin-source") if is_uri(self.match) else None
+        return self.pin_source or named
+
+    @property
+    def options(self) -> TokenOptions:
+        return TokenOptions(**{**msgspec.structs.asdict(self), "pin_source": self.source})
 
 
 class _Reader:
@@ -72,9 +99,9 @@ class _Reader:
         try:
             converted = msgspec.convert(section, shape)
             if isinstance(converted, _Table):
-                _check_uris(converted.texts())
+                converted.check()
             return converted
-        except BadURI as error:
+        except (BadURI, BadOrigin) as error:
             self.complain(key, str(error))
             return None
         except msgspec.ValidationError as error:
@@ -105,21 +132,24 @@ class _Reader:
     def tokens(self, section: object) -> tuple[TokenOptions, ...]:
         entries = self.convert(section, list[Any], "token") or []
         tables = [self.convert(e, _Token, f"token[{i}]") for i, e in enumerate(entries)]
-        return tuple(TokenOptions(t.match, t.sign, t.decrypt, t.auth) for t in tables if t)
+        return tuple(t.options for t in tables if t)
+
+    def pin(self, section: object) -> PinOptions:
+        table = self.convert(section, _Pin, "pin") or _Pin()
+        return PinOptions(**msgspec.structs.asdict(table))
 
 
-def read(
-    content: bytes, name: str
-) -> tuple[PKCS11Options, tuple[TokenOptions, ...], tuple[str, ...]]:
+def read(content: bytes, name: str) -> tuple[Choices, tuple[str, ...]]:
     """What the file says, with defaults for what is missing or wrong, and the complaints, each
     with ``name`` and the key.  A file that is no TOML at all counts as empty."""
     reader = _Reader(name)
     try:
         top = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return PKCS11Options(), (), (f"{name}: {error}",)
+        return Choices(), (f"{name}: {error}",)
     pkcs11 = reader.pkcs11(reader.table(top.pop("pkcs11", {}), "pkcs11"))
     tokens = reader.tokens(top.pop("token", []))
+    pin = reader.pin(top.pop("pin", {}))
     for key in top:
         reader.complain(key, "unknown section")
-    return pkcs11, tokens, tuple(reader.problems)
+    return Choices(pkcs11, tokens, pin), tuple(reader.problems)

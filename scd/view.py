@@ -6,8 +6,8 @@ Pure functions; nothing here talks to a token.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from backends.token import (
     Algorithm,
@@ -18,6 +18,7 @@ from backends.token import (
     RSAPublicKey,
     Use,
 )
+from scd.aliases import is_old_reference, is_old_reference_of
 from scd.fingerprint import ec_algo, fingerprint
 from scd.keygrip import keygrip
 
@@ -44,6 +45,14 @@ class CardKey:
     use: Use
     created: int
     fingerprint: bytes | None
+
+    def is_called(self, name: str) -> bool:
+        """By its reference or keygrip, in any case of letters, or by a name of old."""
+        if name.upper() in (self.grip, self.ref.upper()):
+            return True
+        if not (self.key.uri and is_old_reference(name)):
+            return False
+        return is_old_reference_of(name, self.key.uri)
 
     @property
     def usage(self) -> str:
@@ -90,15 +99,15 @@ class View:
     wishes: Sequence[Algorithm | None] = (None, None, None)
 
     def find(self, name: str, use: Use | None = None) -> CardKey | None:
-        """The key of that reference, keygrip or slot name, in any case of letters.
+        """The key of that reference, keygrip or slot name, in any case of letters, or of a name
+        that gnupg-pkcs11-scd gave it.
 
         ``use``: what it is wanted for, if one key was put into several slots.
         """
-        wanted = name.upper()
         for number, slot in enumerate(self.slots, 1):
-            if wanted == f"OPENPGP.{number}":
+            if name.upper() == f"OPENPGP.{number}":
                 return slot
-        found = [k for k in self.keys if wanted in (k.grip, k.ref.upper())]
+        found = [key for key in self.keys if key.is_called(name)]
         able = [k for k in found if use is None or use in k.key.use]
         return next(iter(able or found), None)
 
@@ -110,6 +119,12 @@ class View:
             wish or (slot_algorithm(key.key.public, use) if key else RSAAlgorithm(2048))
             for wish, key, use in told
         )
+
+    def without(self, grips: Collection[str]) -> View:
+        """The view that leaves out keys; the others stay where they are."""
+        first, second, third = (k if k and k.grip not in grips else None for k in self.slots)
+        keys = tuple(k for k in self.keys if k.grip not in grips)
+        return replace(self, keys=keys, slots=(first, second, third))
 
     def able(self, use: Use | None) -> Iterator[CardKey]:
         """The keys that can be used so; all of them for None."""

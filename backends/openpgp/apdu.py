@@ -27,7 +27,10 @@ _GET_RESPONSE = 0xC0
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command.  ``le``: the most bytes of answer that are wanted, up to 65536; None: none."""
+    """One command.  ``le``: the most bytes of answer that are wanted, up to 65536; None: none.
+
+    ``data``: a bytearray if they are secret; what is encoded is one then too, to be wiped.
+    """
 
     ins: int
     p1: int
@@ -36,20 +39,22 @@ class Command:
     le: int | None = None
     cla: int = 0
 
-    def short(self) -> bytes:
+    def short(self) -> bytes | bytearray:
         """Encoded with one-byte lengths; ``le`` is cut to 256, written 00."""
-        encoded = bytes((self.cla, self.ins, self.p1, self.p2))
+        encoded = type(self.data)((self.cla, self.ins, self.p1, self.p2))
         if self.data:
-            encoded += bytes((len(self.data),)) + self.data
+            encoded += bytes((len(self.data),))
+            encoded += self.data
         if self.le is not None:
             encoded += bytes((min(self.le, SHORT_ANSWER) & 0xFF,))
         return encoded
 
-    def extended(self) -> bytes:
+    def extended(self) -> bytes | bytearray:
         """Encoded with two-byte lengths behind a zero byte; ``le`` 65536 is written 0000."""
-        encoded = bytes((self.cla, self.ins, self.p1, self.p2, 0))
+        encoded = type(self.data)((self.cla, self.ins, self.p1, self.p2, 0))
         if self.data:
-            encoded += len(self.data).to_bytes(2, "big") + self.data
+            encoded += len(self.data).to_bytes(2, "big")
+            encoded += self.data
         if self.le is not None:
             encoded += (self.le & 0xFFFF).to_bytes(2, "big")
         return encoded
@@ -88,10 +93,10 @@ class Short:
     def send(self, command: Command) -> Response:
         if self._t0 and command.data:
             command = replace(command, le=None)
-        response = Response.parse(self._transmit(command.short()))
+        response = _exchange(self._transmit, command.short())
         if response.sw >> 8 == 0x6C:
             command = replace(command, le=response.sw & 0xFF or SHORT_ANSWER)
-            response = Response.parse(self._transmit(command.short()))
+            response = _exchange(self._transmit, command.short())
         return response
 
 
@@ -102,7 +107,7 @@ class Extended:
         self._transmit = transmit
 
     def send(self, command: Command) -> Response:
-        return Response.parse(self._transmit(command.extended()))
+        return _exchange(self._transmit, command.extended())
 
 
 class Chained:
@@ -113,12 +118,29 @@ class Chained:
 
     def send(self, command: Command) -> Response:
         *first, last = (command.data[i : i + CHUNK] for i in range(0, len(command.data), CHUNK))
-        for chunk in first:
-            link = replace(command, cla=command.cla | _CHAIN, data=chunk, le=None)
-            response = self._sender.send(link)
-            if response.sw != SW.OK:
-                return response
-        return self._sender.send(replace(command, data=last))
+        try:
+            for chunk in first:
+                link = replace(command, cla=command.cla | _CHAIN, data=chunk, le=None)
+                response = self._sender.send(link)
+                if response.sw != SW.OK:
+                    return response
+            return self._sender.send(replace(command, data=last))
+        finally:
+            for chunk in (*first, last):
+                _wipe(chunk)
+
+
+def _exchange(transmit: Transmit, apdu: bytes | bytearray) -> Response:
+    try:
+        return Response.parse(transmit(apdu))
+    finally:
+        _wipe(apdu)
+
+
+def _wipe(data: bytes | bytearray) -> None:
+    """What came from the caller's secrets; those are the caller's."""
+    if isinstance(data, bytearray):
+        data[:] = bytes(len(data))
 
 
 class Channel:

@@ -42,6 +42,7 @@ from backends.openpgp.pins import Pins
 from backends.openpgp.session import Session
 from backends.openpgp.slots import Slot
 from backends.openpgp.status import SW, is_ok, to_error
+from backends.openpgp.yubikey import Firmware
 from backends.token import Algorithm, PublicKey, RSAAlgorithm
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Application:
         self.objects = Objects(self._get_data)
         self.pins = Pins(self.session, self.objects, Pinpad(self.session, pinpad))
         self.pin_changes = PinChanges(self.session, self.pins)
+        self.firmware = Firmware(self.session)
         self.aid: AID | None = None
         self.terminated = False
         #: Whether the card has a button; None while it has not been asked.

@@ -67,6 +67,8 @@ class OpenPGPCard:
         button = self._application.button
         if Attribute.BUTTON in names and button is not None:
             found[Attribute.BUTTON] = bytes([button])
+        if Attribute.CARD_VERSION in names:
+            found[Attribute.CARD_VERSION] = self._application.firmware.known
         return {name: value for name, value in found.items() if value is not None}
 
     def certificate(self, ref: str) -> bytes | None:
@@ -78,7 +80,7 @@ class OpenPGPCard:
 
     def pin_for(self, key: Key) -> PinRequest | None:
         ref = _slot(key.ref).pin
-        return None if self._pins.is_verified(ref) else self.pin_named(ref)
+        return None if self._pins.suffices(ref) else self.pin_named(ref)
 
     def pin_named(self, ref: PinRef) -> PinRequest:
         return self._session.run(lambda: self._pins.request(ref))
@@ -143,13 +145,13 @@ class OpenPGPCard:
         return self._session.run(lambda: self._use_within(slot, command, once))
 
     def _use_within(self, slot: Slot, command: Command, pin: Pin) -> bytes:
-        given = bool(pin) or not self._pins.is_verified(slot.pin)
+        given = bool(pin) or not self._pins.suffices(slot.pin)
         if given:
             self._pins.verify(slot.pin, pin)
         else:
             self._pins.settle_for(slot.pin)
         try:
-            return self._session.command(command)
+            answer = self._session.command(command)
         except PinNeeded:
             self._pins.forget(slot.pin)
             if given:
@@ -159,6 +161,8 @@ class OpenPGPCard:
             # Some cards mean "PIN used up" by 6985; after a missed touch GnuPG asks anew as well.
             self._pins.forget(slot.pin)
             raise
+        self._pins.is_used(slot.pin)
+        return answer
 
     def _keys(self, thorough: bool) -> list[Key]:
         found = (self._key(slot, thorough) for slot in SLOTS)
@@ -189,9 +193,16 @@ class OpenPGPCard:
                 found[name] = value[: LENGTHS.get(name)]
         if Attribute.BUTTON in names:
             found[Attribute.BUTTON] = bytes([self._application.has_button()])
+        firmware = self._firmware() if Attribute.CARD_VERSION in names else None
+        if firmware is not None:
+            found[Attribute.CARD_VERSION] = firmware
         if Attribute.DISP_NAME in found:
             self._memory.keep_holder(self._info.serial, found[Attribute.DISP_NAME])
         return found
+
+    def _firmware(self) -> bytes | None:
+        """YubiKeys alone tell it."""
+        return self._application.firmware.read() if self._info.card_type == "yubikey" else None
 
     def _attribute(self, name: Attribute) -> bytes | None:
         recent = self._pins.take_recent() if name is Attribute.CHV_STATUS else None

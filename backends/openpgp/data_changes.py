@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from backends.changes import Attest, SetAttribute, WriteCertificate
 from backends.errors import NoButton, NotFound, NotSupported, TooLarge
-from backends.openpgp.apdu import SHORT_ANSWER, Command
+from backends.openpgp import yubikey
 from backends.openpgp.application import Application, put_data
 from backends.openpgp.data_objects import DO
 from backends.openpgp.kdf_changes import check_kdf
@@ -14,10 +14,6 @@ from backends.openpgp.slots import BY_REF, Slot
 from backends.openpgp.writable_objects import WritableObject, writable
 from backends.token import Attribute, PinRef
 
-_ATTEST = 0xFB
-#: CLA of an instruction that is the maker's own.
-_PROPRIETARY = 0x80
-_YUBICO = 0x0006
 _VERSION_2, _VERSION_3 = 0x0200, 0x0300
 
 
@@ -71,13 +67,10 @@ def write_certificate(application: Application, change: WriteCertificate) -> Non
 
 def check_attest(application: Application, change: Attest) -> None:
     slot_named(change.ref)
-    of_yubico = application.aid is not None and application.aid.manufacturer == _YUBICO
-    if not of_yubico or application.version < _VERSION_3:
+    if application.aid is None or not yubikey.attests(application.aid):
         raise NotSupported("the card cannot attest where its keys come from")
 
 
 def attest(application: Application, change: Attest) -> None:
-    """Yubico's own instruction (YubiKey 5 technical manual, OpenPGP attestation)."""
-    number = slot_named(change.ref).number
     application.objects.drop(DO.CERTIFICATE)
-    application.session.command(Command(_ATTEST, number, 0, le=SHORT_ANSWER, cla=_PROPRIETARY))
+    application.session.command(yubikey.attest(slot_named(change.ref).number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backends.openpgp.application import PREFIX, Application
 from backends.openpgp.data_objects import AID, ExtendedCapabilities
+from backends.openpgp.yubikey import is_yubikey, printed_serial
 from backends.token import Capabilities, TokenInfo
 
 #: Algorithm of secure messaging in DO C0 (OpenPGP card 3.4 section 4.4.3.7) to OpenPGP's ciphers.
@@ -32,17 +33,23 @@ def _info(application: Application, aid: AID, capabilities: Capabilities) -> Tok
         app="openpgp",
         place=link.reader,
         name=f"OpenPGP card {aid.printed}",
-        display_serial=aid.printed,
+        display_serial=_display_serial(aid),
         version=aid.version,
         manufacturer=aid.manufacturer,
-        card_type=card_type(link.atr),
+        card_type=card_type(link.atr, aid),
         atr=link.atr,
         capabilities=capabilities,
     )
 
 
-def card_type(atr: bytes) -> str:
-    """Those that the ATR gives away (GnuPG scd/app.c, scd/app-openpgp.c)."""
+def _display_serial(aid: AID) -> str:
+    return (printed_serial(aid) if is_yubikey(aid) else None) or aid.printed
+
+
+def card_type(atr: bytes, aid: AID) -> str:
+    """Those that ATR and AID give away (GnuPG scd/app.c, which asks YubiKeys for more)."""
+    if is_yubikey(aid):
+        return "yubikey"
     if len(atr) == 21 and atr[2] == 0x11:
         return "gnuk"
     if len(atr) > 7 and atr[7] == 0x75:

@@ -78,7 +78,7 @@ class KDFChange:
         self._adjusts = habits.adjusts
         self._before, self._after, self._pw1 = bytearray(), bytearray(), bytearray()
         #: What the card takes for PW3; None: one of the two.
-        self._pw3: bytearray | None = self._before
+        self._pw3: bytearray | None = None
         self._pw1_touched = self._put = False
 
     def make(self, admin: Pin) -> None:
@@ -102,13 +102,13 @@ class KDFChange:
 
     def _derive(self, pin: bytearray, old: KDF | None) -> None:
         new = self._new
-        self._after += new.derive(PinRef.PW3, pin) if new else pin
+        self._after = new.derive(PinRef.PW3, pin) if new else bytearray(pin)
         if new and self._after != new.initial_pw3:
             raise BadInput(
                 "the KDF-DO is made for another admin PIN: set the factory's PIN first (not tried)"
             )
-        self._before += self._pins.secret(PinRef.PW3, pin, old)
-        self._pw1 += new.initial_pw1 if new else _FACTORY_PW1
+        self._pw3 = self._before = self._pins.secret(PinRef.PW3, pin, old)
+        self._pw1 = bytearray(new.initial_pw1 if new else _FACTORY_PW1)
 
     def _wipe(self) -> None:
         for secret in (self._before, self._after, self._pw1):
@@ -135,7 +135,6 @@ class KDFChange:
 
     def _explained(self, cause: Exception) -> TokenError | None:
         """All is well if the DO came to be set, for it came last.  If not, PW3 is set back."""
-        self._objects.drop(DO.KDF)
         if self._put and self._pins.kdf() == self._new:
             return None
         if not self._adjusts:

@@ -82,8 +82,10 @@ def check_write_key(application: Application, change: WriteKey) -> None:
     check_importable(wanted)
     _check_algorithm(application, slot, wanted)
     data = _import_data(application, change, _in_future(application, slot, wanted))
-    application.session.channel.check(_import_command(application, slot, data))
-    wipe(data)
+    try:
+        application.session.channel.check(_import_command(application, slot, data))
+    finally:
+        wipe(data)
 
 
 def write_key(application: Application, change: WriteKey) -> None:
@@ -170,7 +172,6 @@ def _telling(application: Application, slot: Slot) -> Iterator[None]:
     try:
         yield
     except PinNeeded:
-        application.forget_key(slot)
         raise  # Nothing is done that need not be done once more.
     except ENDINGS as exc:
         cause = exc

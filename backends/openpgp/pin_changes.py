@@ -11,7 +11,7 @@ from backends.openpgp.data_objects import DO
 from backends.openpgp.kdf import KDF, wipe
 from backends.openpgp.pins import Pin, Pins
 from backends.openpgp.session import Session
-from backends.openpgp.status import SW, to_error
+from backends.openpgp.status import SW, to_error, tries_left
 from backends.token import PinRef, PinRequest
 
 _VERIFY, _CHANGE_REFERENCE_DATA, _RESET_RETRY_COUNTER, _PUT_DATA = 0x20, 0x24, 0x2C, 0xDA
@@ -58,7 +58,9 @@ class PinChanges:
         """CHANGE REFERENCE DATA, with what the card gets to see of the PINs."""
         both = before + after
         try:
-            self._exchange(ref, _CHANGE_REFERENCE_DATA, 0, both)
+            sw = self._pins.exchange(_CHANGE_REFERENCE_DATA, 0, self._pins.kind(ref).p2, both)
+            if sw != SW.OK:
+                raise self._pins.refusal(ref, sw)
         finally:
             wipe(both)
             self._pins.forget()
@@ -81,6 +83,7 @@ class PinChanges:
         kdf = self._pins.kdf()
         after = self._pins.secret(ref, new, kdf) if new or ref is not PinRef.RC else bytearray()
         try:
+            self._session.prove()
             if not self._pins.is_verified(PinRef.PW3):
                 self._pins.verify(PinRef.PW3, admin)
             if ref is PinRef.RC:
@@ -92,18 +95,16 @@ class PinChanges:
 
     def reset_pw1(self, after: bytearray) -> None:
         """After VERIFY of PW3, with what the card gets to see."""
-        version_1 = (PinRef.PW1_81, PinRef.PW1_82)
-        refs = version_1 if self._pins.is_version_1 else (PinRef.PW1_81,)
+        uses = (PinRef.PW1_81, PinRef.PW1_82)
+        refs = uses if self._pins.is_version_1 else (PinRef.PW1_81,)
         try:
             self._set_each(refs, _RESET_RETRY_COUNTER, _BY_ADMIN, after)
         finally:
-            self._pins.forget(*version_1)
+            self._pins.forget(*uses)
 
     def put_code(self, after: bytearray) -> None:
         """Set the resetting code, after VERIFY of PW3; no code at all takes away the one there."""
-        sw = self._pins.exchange(_PUT_DATA, 0, DO.RESETTING_CODE, after)
-        if sw != SW.OK:
-            raise to_error(sw)
+        self._by_right(_PUT_DATA, 0, DO.RESETTING_CODE, after)
 
     def unblock(self, code: Pin, new: bytearray) -> None:
         """Set PW1 by the resetting code."""
@@ -127,7 +128,8 @@ class PinChanges:
         self._pins.forget(ref)
         self._session.prove()
         sw = self._session.channel.send(Command(_VERIFY, _NOT_VERIFIED, kind.p2)).sw
-        if sw != SW.OK:
+        # Some tell that it is not verified, with the tries left, where it was not.
+        if sw != SW.OK and tries_left(sw) is None:
             raise NotSupported(f"the card cannot take back a PIN ({to_error(sw)})")
 
     @contextmanager
@@ -156,15 +158,17 @@ class PinChanges:
 
     def _set_each(self, refs: tuple[PinRef, ...], ins: int, p1: int, secret: bytearray) -> None:
         """The same value for PINs that are kept alike."""
-        first, *others = refs
-        self._exchange(first, ins, p1, secret)
+        first, *others = (self._pins.kind(ref).p2 for ref in refs)
+        self._by_right(ins, p1, first, secret)
         try:
-            for each in others:
-                self._exchange(each, ins, p1, secret)
+            for p2 in others:
+                self._by_right(ins, p1, p2, secret)
         except TokenError as exc:
-            raise Unfinished(f"only {first.value} has the new value: {exc}") from None
+            raise Unfinished(f"only {refs[0].value} has the new value: {exc}") from None
 
-    def _exchange(self, ref: PinRef, ins: int, p1: int, secret: bytearray) -> None:
-        sw = self._pins.exchange(ins, p1, self._pins.kind(ref).p2, secret)
+    def _by_right(self, ins: int, p1: int, p2: int, secret: bytearray) -> None:
+        """What is refused is the right to do it, not a PIN: that was verified before."""
+        sw = self._pins.exchange(ins, p1, p2, secret)
         if sw != SW.OK:
-            raise self._pins.refusal(ref, sw)
+            self._pins.forget()
+            raise to_error(sw)

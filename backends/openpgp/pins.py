@@ -84,10 +84,17 @@ class Pins:
         self.status: PWStatus | None = None
 
     def is_verified(self, ref: PinRef) -> bool:
-        """Whether the next operation with that PIN can do without it."""
-        if ref is PinRef.PW1_81 and self.forced:
-            return False
+        """Whether it was found right, and nothing has taken that back."""
         return ref in self._verified or (self._put_off is not None and self._put_off[0] is ref)
+
+    def suffices(self, ref: PinRef) -> bool:
+        """Whether the next operation with that PIN can do without it."""
+        return self.is_verified(ref) and not (ref is PinRef.PW1_81 and self.forced)
+
+    def is_used(self, ref: PinRef) -> None:
+        """An operation with that PIN was made."""
+        if ref is PinRef.PW1_81 and self.forced:
+            self.forget(ref)
 
     @property
     def forced(self) -> bool:

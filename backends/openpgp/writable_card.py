@@ -62,7 +62,7 @@ class WritableOpenPGPCard(OpenPGPCard):
         if _is_kdf(change):
             # The value of the PIN itself is wanted, for the way changes in which it is told.
             return replace(self._pins.request(ref), pinpad=False)
-        return None if self._pins.is_verified(ref) else self._pins.request(ref)
+        return None if self._pins.suffices(ref) else self._pins.request(ref)
 
     def _change(self, change: Change, pin: Pin) -> PublicKey | None:
         kind = KINDS[type(change)]
@@ -71,7 +71,7 @@ class WritableOpenPGPCard(OpenPGPCard):
             self._set_kdf(change.value, pin)
             return None
         ref = kind.pin(self._application, change)
-        if pin or not self._pins.is_verified(ref):
+        if pin or not self._pins.suffices(ref):
             self._pins.verify(ref, pin)
         else:
             self._pins.settle_for(ref)

@@ -24,6 +24,8 @@ class Bound:
         self._pool = pool
         self._token = record.token
         self._keys: list[messages.KeyRecord] | None = None
+        #: Read along with the keys.
+        self._authorities: list[messages.AuthorityRecord] = []
         self._has_pad = bool(record.flags & CKF.PROTECTED_AUTHENTICATION_PATH)
         #: What the token says of itself, until it turns out to be wrong.
         self._wants_login = bool(record.flags & CKF.LOGIN_REQUIRED)
@@ -33,7 +35,7 @@ class Bound:
             answer = self._pool.ask(messages.ListKeys(self._token), messages.Keys)
             for note in answer.notes:
                 _log.info("%s: %s", self.info.place, note)
-            self._keys = answer.keys
+            self._keys, self._authorities = answer.keys, answer.authorities
         return self._keys
 
     def _record(self, ref: str) -> messages.KeyRecord:

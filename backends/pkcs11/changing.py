@@ -72,17 +72,27 @@ def _generate(token: TokenSession, order: Generate) -> Work:
     entry = templates.Entry(made_type, use, identifier, order.label)
 
     def work() -> Made:
+        own = _labelled_apart(token, entry)
         with token.module.writing(token.slot) as session:
             try:
-                _make(session, mechanism, kind, entry)
+                _make(session, mechanism, kind, own)
             except (NotSupported, SessionLost) as error:
                 if isinstance(error, SessionLost) and error.certain:
                     raise
                 # tpm2-pkcs11 1.9 takes no attribute that forbids a use (CKR_GENERAL_ERROR).
-                _make(session, mechanism, kind, replace(entry, narrow=False))
+                _make(session, mechanism, kind, replace(own, narrow=False))
         return Made(record_of(_new_pair(token, identifier).public))
 
     return work
+
+
+def _labelled_apart(token: TokenSession, entry: templates.Entry) -> templates.Entry:
+    """With a number behind the label if there is such a one already: by their labels the newest of
+    the keys that were made for a slot is told, also of those made in the same second."""
+    taken = {pair.label for pair in token.pairs()}
+    numbers = (f"{entry.label} #{n:02}" for n in range(2, len(taken) + 3))
+    labels = (label for label in (entry.label, *numbers) if label not in taken)
+    return replace(entry, label=next(labels))
 
 
 def _make(session: Session, mechanism: CKM, kind: Curve | int, entry: templates.Entry) -> None:
@@ -138,8 +148,9 @@ def _import(token: TokenSession, order: Import) -> Work:
 
     def work() -> Done:
         _refuse_twice(_known(token, public))
+        own = _labelled_apart(token, entry)
         with token.module.writing(token.slot) as session:
-            _write_pair(session, entry, public, order.private, known is None)
+            _write_pair(session, own, public, order.private, known is None)
         return Done()
 
     _refuse_twice(known)

@@ -52,30 +52,23 @@ class Cryptoki:
     def __init__(self, path: str, loaded: Callable[[], int]) -> None:
         functions = FunctionList(path, loaded)
         self._functions = functions  # Keeps it loaded.
-        one, data = c_ulong, c_void_p
-        self._get_token_info = functions.function("GetTokenInfo", one, data)
-        self._get_mechanisms = functions.function("GetMechanismList", one, data, data)
-        self._get_mechanism_info = functions.function("GetMechanismInfo", one, one, data)
-        self._get_session_info = functions.function("GetSessionInfo", one, data)
-        self._login = functions.function("Login", one, one, data, one)
-        self._logout = functions.function("Logout", one)
-        self._init_pin = functions.function("InitPIN", one, data, one)
-        self._set_pin = functions.function("SetPIN", one, data, one, data, one)
-        self._sign = (
-            functions.function("SignInit", one, data, one),
-            functions.function("Sign", one, data, one, data, POINTER(c_ulong)),
-        )
-        self._decrypt = (
-            functions.function("DecryptInit", one, data, one),
-            functions.function("Decrypt", one, data, one, data, POINTER(c_ulong)),
-        )
-        self._derive = functions.function("DeriveKey", one, data, one, data, one, data)
-        self._get_attributes = functions.function("GetAttributeValue", one, one, data, one)
-        self._create = functions.function("CreateObject", one, data, one, data)
-        self._destroy = functions.function("DestroyObject", one, one)
-        self._generate = functions.function(
-            "GenerateKeyPair", *(one, data, data, one, data, one, data, data)
-        )
+        function, one, data = functions.function, c_ulong, c_void_p
+        begin, end = (one, data, one), (one, data, one, data, POINTER(c_ulong))
+        self._get_token_info = function("GetTokenInfo", one, data)
+        self._get_mechanisms = function("GetMechanismList", one, data, data)
+        self._get_mechanism_info = function("GetMechanismInfo", one, one, data)
+        self._get_session_info = function("GetSessionInfo", one, data)
+        self._login = function("Login", one, one, data, one)
+        self._logout = function("Logout", one)
+        self._init_pin = function("InitPIN", one, data, one)
+        self._set_pin = function("SetPIN", one, data, one, data, one)
+        self._sign = function("SignInit", *begin), function("Sign", *end)
+        self._decrypt = function("DecryptInit", *begin), function("Decrypt", *end)
+        self._derive = function("DeriveKey", one, data, one, data, one, data)
+        self._get_attributes = function("GetAttributeValue", one, one, data, one)
+        self._create = function("CreateObject", one, data, one, data)
+        self._destroy = function("DestroyObject", one, one)
+        self._generate = function("GenerateKeyPair", one, *(data, data, one, data, one, data, data))
 
     # -- tokens --------------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 import hashlib
+import time
 
 from backends.pkcs11.uri import URI
 from backends.token import PublicKey, RSAPublicKey
@@ -13,6 +15,9 @@ from backends.token import PublicKey, RSAPublicKey
 VERSION = 0x0304
 MANUFACTURER = 0xFF11
 _PREFIX = f"D27600012401{VERSION:04X}{MANUFACTURER:04X}"
+
+
+_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def token_id(manufacturer: str, model: str, serial: bytes, label: str) -> str:
@@ -66,6 +71,23 @@ def key_ref(public: PublicKey) -> str:
     else:
         encoded = b"ec\0" + public.curve.oid.encode() + b"\0" + public.point
     return "P11." + hashlib.sha256(encoded).hexdigest()[:16].upper()
+
+
+def made_label(ref: str, created: int) -> str:
+    """The label of a key that was made for an OpenPGP slot: its name and the time of creation in
+    UTC, of which the OpenPGP fingerprint is made and by which the newest one is told."""
+    return f"{ref} {time.strftime(_TIME, time.gmtime(created))}"
+
+
+def made_at(label: str) -> int | None:
+    """The time in such a label, which may have a number behind it, in seconds since the epoch."""
+    slot, _, rest = label.partition(" ")
+    if not slot.startswith("OPENPGP."):
+        return None
+    try:
+        return calendar.timegm(time.strptime(rest.partition(" #")[0], _TIME))
+    except ValueError:
+        return None
 
 
 def printable(text: str) -> str:

@@ -247,10 +247,19 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uri: str
 
 
+class AuthorityRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A certificate of a key that is not on the token."""
+
+    ref: KeyRef
+    label: str
+
+
 class Keys(Message, frozen=True, tag="keys"):
-    """``notes``: what was left out and why, for the log."""
+    """``authorities``: whose certificates are there too.  ``notes``: what was left out and why, for
+    the log."""
 
     keys: list[KeyRecord]
+    authorities: list[AuthorityRecord]
     notes: list[str]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from backends.curves import Form
 from backends.pkcs11.cka import CKA, CKK, CKO
-from backends.pkcs11.identity import key_ref, printable
+from backends.pkcs11.identity import key_ref, made_at, printable
 from backends.pkcs11.points import Unreadable
 from backends.pkcs11.publickey import (
     Certificate,
@@ -96,6 +96,13 @@ class Pair:
     foreign: bool = False
 
     @property
+    def id(self) -> bytes:
+        """The CKA_ID by which others name it: PKCS#11 wants private key and certificate to agree,
+        and they do so more often than the public object with either."""
+        parts = (self.certificate_object, self.private_object, self.public_object)
+        return next((part.id for part in parts if part is not None and part.id), b"")
+
+    @property
     def der(self) -> bytes | None:
         """The certificate as it is."""
         found = self.certificate_object
@@ -110,6 +117,9 @@ class Pair:
 
     @property
     def created(self) -> int | None:
+        made = made_at(self.label)
+        if made is not None:
+            return made
         if self.certificate and self.certificate.created is not None:
             return self.certificate.created
         for part in (self.private_object, self.public_object):
@@ -141,14 +151,23 @@ class Pair:
         return use
 
 
-def read_pairs(
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """``authorities``: nothing but certificates of these, whose keys are somebody else's."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    authorities: list[Pair] = field(default_factory=list)
+
+
+def read_contents(
     objects: Sequence[RawObject], *, all_visible: bool, note: Callable[[str], None]
-) -> list[Pair]:
-    """The key pairs among these objects, by CKA_ID: modules list objects in any order.
+) -> Contents:
+    """What is among these objects, by CKA_ID: modules list objects in any order.
 
     ``all_visible``: private objects would be seen too if there were any.  Then a public key or
-    certificate without its private key is somebody else's and is left out; before, that cannot be
-    known, and only certificates of authorities are.  ``note`` is told what was left out and why.
+    certificate without its private key is somebody else's and is no pair; before, that cannot be
+    known, and only certificates of authorities are none.  ``note`` is told what was left out and
+    why.
     """
     pairs: dict[str, Pair] = {}
     for raw in _of(objects, CKO.PUBLIC_KEY):
@@ -157,8 +176,13 @@ def read_pairs(
         _add_certificate(pairs, raw, note)
     for raw in _of(objects, CKO.PRIVATE_KEY):
         _add_private(pairs, raw, note)
-    ours = [pair for pair in pairs.values() if _is_ours(pair, all_visible)]
-    return sorted(ours, key=lambda pair: (min(pair.ids), pair.ref))
+    contents = Contents()
+    for pair in sorted(pairs.values(), key=lambda pair: (min(pair.ids), pair.ref)):
+        if _is_ours(pair, all_visible):
+            contents.pairs.append(pair)
+        elif pair.certificate and pair.certificate.authority:
+            contents.authorities.append(pair)
+    return contents
 
 
 def _add_public(pairs: dict[str, Pair], raw: RawObject, note: Callable[[str], None]) -> None:

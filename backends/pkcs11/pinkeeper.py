@@ -122,8 +122,10 @@ class PinKeeperPart(Bound):
         raise NotSupported("the token has no resetting code; its SO PIN sets a new PIN")
 
     def forget_pin(self, ref: PinRef) -> None:
+        """What keys there are stays known, also of those that are hidden without the login: whoever
+        gives the PIN again can use them."""
         _check(ref)
-        self._log_out()
+        self._pool.log_out(self._token)
 
     def _log_out(self) -> None:
         self._keys = None

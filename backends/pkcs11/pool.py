@@ -55,11 +55,6 @@ class Pool:
         """How many keys can be at work at the same time."""
         return len(self._clients)
 
-    @property
-    def running(self) -> bool:
-        """Whether the first worker has been started."""
-        return self._clients[0].running
-
     def prestart(self) -> None:
         """Start the workers and do not wait for them.  Never raises."""
         for client in self._clients:

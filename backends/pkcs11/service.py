@@ -16,6 +16,7 @@ from backends.pkcs11.identity import key_uri
 from backends.pkcs11.mechanisms import possible_use
 from backends.pkcs11.messages import (
     Answer,
+    AuthorityRecord,
     Change,
     ChangePin,
     Check,
@@ -81,7 +82,8 @@ class Service:
         def keys(session: TokenSession) -> Keys:
             session.forget_pairs()
             records = [_key_record(session, pair) for pair in session.pairs()]
-            return Keys(records, session.notes)
+            authorities = [AuthorityRecord(a.ref, a.label) for a in session.authorities()]
+            return Keys(records, authorities, session.notes)
 
         return self._sessions.on(request.token, keys)
 
@@ -238,5 +240,5 @@ def _key_record(session: TokenSession, pair: Pair) -> KeyRecord:
         certificate=pair.der is not None,
         created=pair.created,
         always=pair.always,
-        uri=str(key_uri(session.slot.uri, min(pair.ids), pair.label)),
+        uri=str(key_uri(session.slot.uri, pair.id, pair.label)),
     )

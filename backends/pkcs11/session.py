@@ -11,7 +11,7 @@ from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKF, CKO
 from backends.pkcs11.cryptoki import MechanismInfo
 from backends.pkcs11.module import Module, Session, Slot
-from backends.pkcs11.objects import Pair, RawObject, read_pairs
+from backends.pkcs11.objects import Contents, Pair, RawObject, read_contents
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class TokenSession:
         self.session: Session = module.open(slot)
         #: Whether the user is logged in, as far as is known.
         self.believed = self.logged_in
-        self._pairs: list[Pair] | None = None
+        self._contents: Contents | None = None
         self._mechanisms: Mapping[int, MechanismInfo] | None = None
         self.notes: list[str] = []
 
@@ -122,17 +122,26 @@ class TokenSession:
 
     def pairs(self) -> list[Pair]:
         """All key pairs that can be told now; read afresh after a login."""
-        if self._pairs is None:
+        return self._read().pairs
+
+    def authorities(self) -> list[Pair]:
+        """Certificates of others, which may have signed those of the keys."""
+        return self._read().authorities
+
+    def _read(self) -> Contents:
+        if self._contents is None:
             self.notes = []
             objects = [raw for kind in CKO for raw in self.session.objects(kind)]
-            self._pairs = read_pairs(objects, all_visible=self.open, note=self.notes.append)
-        return self._pairs
+            note = self.notes.append
+            self._contents = read_contents(objects, all_visible=self.open, note=note)
+        return self._contents
 
     def forget_pairs(self) -> None:
-        self._pairs = None
+        self._contents = None
 
     def certificate(self, ref: str) -> bytes | None:
-        return self.pair(ref).der
+        found = next((each for each in self.authorities() if each.ref == ref), None)
+        return (found or self.pair(ref)).der
 
     def pair(self, ref: str) -> Pair:
         found = self._find(ref)

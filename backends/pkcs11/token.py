@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from backends.errors import (
     Broken,
@@ -17,10 +18,11 @@ from backends.pkcs11.inputs import check_ciphertext, check_tbs
 from backends.pkcs11.pinkeeper import pin_request
 from backends.pkcs11.pool import Pool
 from backends.pkcs11.records import public_from
-from backends.pkcs11.writing import WritablePart, label_time
+from backends.pkcs11.writing import WritablePart
 from backends.token import (
     Algorithm,
     Attribute,
+    Authority,
     Capabilities,
     Key,
     PinRequest,
@@ -71,9 +73,14 @@ class PKCS11Token(WritablePart):
         return self.attributes(names)
 
     def certificate(self, ref: str) -> bytes | None:
-        if not self._record(ref).certificate:
+        authority = ref in [each.ref for each in self.authorities()]
+        if not authority and not self._record(ref).certificate:
             return None
         return self._pool.ask(messages.GetCertificate(self._token, ref), messages.Value).value
+
+    def authorities(self) -> Sequence[Authority]:
+        self._records()
+        return [Authority(each.ref, each.label) for each in self._authorities]
 
     # -- operations ----------------------------------------------------------------------------
 
@@ -87,7 +94,8 @@ class PKCS11Token(WritablePart):
         always = self._record(key.ref).always
         if not always and self._finds_login():
             return None
-        return pin_request(self._status(), key_label=key.label if always else "")
+        request = pin_request(self._status(), key_label=key.label if always else "")
+        return replace(request, each_time=always)
 
     def sign(self, key: Key, tbs: bytes, pin: bytearray | None) -> bytes:
         check_tbs(key.public, tbs)
@@ -178,6 +186,6 @@ def _key(record: messages.KeyRecord) -> Key | None:
         public=public,
         label=record.label,
         certificate=record.certificate,
-        created=label_time(record.label) or record.created,
+        created=record.created,
         uri=record.uri,
     )

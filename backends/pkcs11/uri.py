@@ -71,6 +71,8 @@ def _attributes(text: str, separator: str, known: frozenset[str]) -> dict[str, b
     found: dict[str, bytes] = {}
     for part in text.split(separator) if text else ():
         name, equals, value = part.partition("=")
+        if name == "pin-value":
+            raise BadURI("pin-value: a PIN does not belong into a file; pin-source names its place")
         if not equals or name not in known:
             raise BadURI(f"attribute {name!r} is not known")
         if name in found:

@@ -6,8 +6,6 @@ key gets a place of its own, so that nothing is ever overwritten.
 
 from __future__ import annotations
 
-import time
-from calendar import timegm
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +21,7 @@ from backends.curves import NIST_P256, Form
 from backends.errors import BadInput, NotFound, NotSupported
 from backends.pkcs11 import messages
 from backends.pkcs11.channel import wipe
+from backends.pkcs11.identity import made_label
 from backends.pkcs11.messages import ECKind, RSAKind
 from backends.pkcs11.pinkeeper import PinKeeperPart, pin_request
 from backends.pkcs11.records import public_from, record_of
@@ -34,9 +33,6 @@ _SLOTS = {
     "OPENPGP.2": Use.DECRYPT,
     "OPENPGP.3": Use.AUTHENTICATE,
 }
-
-#: In UTC.
-_LABEL_TIME = "%Y-%m-%d %H:%M:%S"
 
 #: What is made if nobody says what: what GnuPG shows for an empty slot, or else this.
 _DEFAULT = (RSAKind(2048), ECKind(NIST_P256.oid))
@@ -82,12 +78,12 @@ def _request(
     match change:
         case GenerateKey():
             kinds = _kinds(change)
-            label = _label(change.ref, change.stamp.created)
+            label = made_label(change.ref, change.stamp.created)
             yield messages.Generate(token, kinds, _use(change.ref).value, label, pin)
         case WriteKey():
             use = _checked_use(change)
             secrets = [] if check else _secrets(change.private)
-            label = _label(change.ref, change.stamp.created)
+            label = made_label(change.ref, change.stamp.created)
             public = record_of(change.private.public)
             try:
                 yield messages.Import(token, public, secrets, use.value, label, pin)
@@ -110,22 +106,6 @@ def _key_ref(ref: str) -> str:
     if not ref.startswith("P11."):
         raise NotFound(f"{ref} names no key of this token")
     return ref
-
-
-def _label(ref: str, created: int) -> str:
-    """By which people, and the daemon, know what the key was made for, and which is the newest."""
-    return f"{ref} {time.strftime(_LABEL_TIME, time.gmtime(created))}"
-
-
-def label_time(label: str) -> int | None:
-    """The time in a label that was made here."""
-    ref, _, text = label.partition(" ")
-    if ref not in _SLOTS:
-        return None
-    try:
-        return timegm(time.strptime(text, _LABEL_TIME))
-    except ValueError:
-        return None
 
 
 def _kinds(change: GenerateKey) -> list[RSAKind | ECKind]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from assuan.errors import AssuanError, Code
 from assuan.options import Options
 from assuan.server import Handler
-from scd.card import Card, same_serial
+from scd.aliases import is_old_serial
+from scd.card import Card
 from scd.session import Session, is_hex
 
 #: Application names that GnuPG's clients may ask for (scd/app.c, supported_app_list); only the
@@ -19,14 +20,18 @@ async def serialno(session: Session, args: bytes) -> None:
     if demand == b"":
         raise AssuanError(Code.ASS_PARAMETER, "missing value for option")
     application = options.rest.decode("ascii", "replace").lower()
+    told = ""
     if demand is not None:
-        card = await _demanded(session, demand.decode("ascii", "replace"))
+        told = demand.decode("ascii", "replace")
+        card = await _demanded(session, told)
     elif application and session.card is not None and not session.card.gone:
         card = _with_application(session.card, application)
     else:
         card = await _selected(session, application)
     session.card = card
-    await session.conversation.status("SERIALNO", card.serial)
+    # gpg-agent 2.2 compares the answer with what is in the stub, letter by letter.
+    serial = told if is_old_serial(told) else card.serial
+    await session.conversation.status("SERIALNO", serial)
 
 
 async def _demanded(session: Session, serial: str) -> Card:
@@ -63,7 +68,7 @@ async def switchcard(session: Session, args: bytes) -> None:
     serial = Options(args).rest.decode("ascii", "replace")
     card = await session.current() if not serial else None
     for known in session.registry.cards:
-        if serial and same_serial(known.serial, serial):
+        if serial and known.is_called(serial):
             card = known
     if card is None:
         raise AssuanError(Code.NOT_FOUND)
@@ -99,6 +104,7 @@ async def _reset(session: Session, card: Card) -> None:
     session.registry.choose(card)
     async with card.lane:
         await card.call(card.token.reset)
+        card.pins.ended()
         card.forget_view()
     if card.disturbed:
         # It may have been terminated, activated, or given another serial number.
@@ -122,7 +128,8 @@ Choose a card and return its serial number in a status line:
 
 Without --demand it is the card that LEARN or SWITCHCARD was used for last,
 else an OpenPGP card before a PKCS#11 token.  The readers and tokens are looked at afresh.  With
---demand only the card of that serial number will do.  <apptype> "openpgp"
+--demand only the card of that serial number will do, or any PKCS#11 token
+for a number that gnupg-pkcs11-scd made up, which is then repeated.  <apptype> "openpgp"
 prefers OpenPGP cards.  --all is accepted; all cards are always looked at.
 No card at all is the error "No such device".""",
     ),

@@ -10,7 +10,7 @@ from assuan.errors import AssuanError, Code
 from assuan.options import Options
 from assuan.server import Handler
 from backends.errors import PinNeeded
-from backends.token import Key, Use
+from backends.token import Key, Token, Use
 from scd import digest
 from scd.card import Card
 from scd.challenge import challenge, is_answer
@@ -110,8 +110,10 @@ async def _use(
     if card.lane.width > 1:
         with suppress(PinNeeded):
             async with card.lane.shared():
-                if await card.call(card.token.pin_for, key.key) is None:
-                    return await card.call(operation, key.key, data, None)
+                if not card.pins.over:
+                    result = await card.call(_without_pin, card.token, operation, key.key, data)
+                    card.pins.used()
+                    return result
     async with card.lane:
         return await with_pin(
             session.conversation,
@@ -120,6 +122,18 @@ async def _use(
             partial(operation, key.key, data),
             ask_for_touch if card.token.touch_wanted(key.key) else None,
         )
+
+
+def _without_pin(
+    token: Token,
+    operation: Callable[[Key, bytes, bytearray | None], bytes],
+    key: Key,
+    data: bytes,
+) -> bytes:
+    """Do it, or raise PinNeeded: both in one go, which costs one change of threads."""
+    if token.pin_for(key) is not None:
+        raise PinNeeded("the PIN must be asked for")
+    return operation(key, data, None)
 
 
 def _require_data(session: Session) -> None:

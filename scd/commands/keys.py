@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from assuan.errors import AssuanError, Code
 from assuan.options import Options
 from assuan.server import Handler
-from backends.token import Use
+from backends.token import Authority, Chains, Use
 from scd import attributes, sexp
 from scd.card import Card
 from scd.session import Session, is_keygrip
@@ -30,6 +32,7 @@ async def learn(session: Session, args: bytes) -> None:
     sparing = await _is_old(session)
     async with card.lane:
         facts = await attributes.read_facts(card, rows, view=True, sparing=sparing)
+        authorities = await _authorities(card)
     for row in rows:
         for keyword, text in row.lines(facts):
             await session.conversation.status(keyword, text)
@@ -38,6 +41,14 @@ async def learn(session: Session, args: bytes) -> None:
         await session.conversation.status(*attributes.keypairinfo(key))
         if key.key.certificate:
             await session.conversation.status(*attributes.certinfo(key))
+    for authority in authorities:
+        await session.conversation.status(*attributes.authority_info(authority))
+
+
+async def _authorities(card: Card) -> Sequence[Authority]:
+    """The caller holds the lane."""
+    token = card.token
+    return await card.call(token.authorities) if isinstance(token, Chains) else ()
 
 
 async def _is_old(session: Session) -> bool:
@@ -87,6 +98,8 @@ async def readcert(session: Session, args: bytes) -> None:
         view = None if card.native else await card.view()
         key = view.find(name) if view else None
         ref = key.key.ref if key else name.upper()
+    elif session.card is not None and await _is_authority(session.card, name):
+        card, ref = session.card, name
     else:
         card, key = await session.find_key(name)
         ref = key.key.ref
@@ -95,6 +108,11 @@ async def readcert(session: Session, args: bytes) -> None:
     if certificate is None:
         raise AssuanError(Code.NOT_FOUND)
     await session.conversation.data(certificate)
+
+
+async def _is_authority(card: Card, name: str) -> bool:
+    async with card.lane:
+        return name in [each.ref for each in await _authorities(card)]
 
 
 async def getattr_(session: Session, args: bytes) -> None:
@@ -147,14 +165,12 @@ async def keyinfo(session: Session, args: bytes) -> None:
 
 async def _listed(session: Session, use: Use | None) -> list[bytes]:
     """The keys of the cards known now; no look at the readers, no waiting for a card at work."""
-    records = []
     for card in session.registry.cards:
-        thorough = use is not None and not card.lane.locked()
-        busy = card.known_view is None and card.lane.locked()
-        view = None if busy else await session.registry.view(card, thorough=thorough)
-        if view is not None:
-            records += [attributes.keyinfo(card, key) for key in view.able(use)]
-    return records
+        if not card.lane.locked():
+            await session.registry.view(card, thorough=use is not None)
+    # Only when all are read it is known which of them are to be shown.
+    views = [(card, card.known_view) for card in session.registry.cards]
+    return [attributes.keyinfo(c, key) for c, view in views if view for key in view.able(use)]
 
 
 COMMANDS: dict[str, Handler[Session]] = {
@@ -175,7 +191,11 @@ applications, is accepted.  Of each key is told:
 
 and, if it has a certificate:
 
-  S CERTINFO 100 <keyref> [<label>]""",
+  S CERTINFO 100 <keyref> [<label>]
+
+and at the end, of each certificate of an authority:
+
+  S CERTINFO 102 <id> [<label>]""",
     ),
     "READKEY": Handler(
         readkey,
@@ -186,9 +206,10 @@ KEYPAIRINFO line goes before it; with --info-only only that is sent.""",
     ),
     "READCERT": Handler(
         readcert,
-        """READCERT <keyref>|<keygrip>
+        """READCERT <keyref>|<keygrip>|<id>
 
-Return the X.509 certificate of that key in DER.""",
+Return the X.509 certificate of that key in DER, or the one of the current
+card's that LEARN told of by that id.""",
     ),
     "GETATTR": Handler(
         getattr_,

@@ -20,7 +20,7 @@ from scd.card import Card
 from scd.changing import change, permit_admin, writable
 from scd.fingerprint import fingerprint, kek_params
 from scd.keydata import KeyData, read_keydata
-from scd.pin import wipe
+from scd.secret import wipe
 from scd.session import Session
 from scd.sexp import prefixed_point
 from scd.waiting import show_progress

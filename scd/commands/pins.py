@@ -25,6 +25,7 @@ async def checkpin(session: Session, args: bytes) -> None:
     async with card.lane:
         if admin:
             await _check_admin_tries(card)
+        await card.pins.end_if_over()
         ref = await _pin_ref(card, admin=admin)
         if not await card.call(card.token.is_verified, ref):
             await verify(session.conversation, card, ref)
@@ -33,17 +34,14 @@ async def checkpin(session: Session, args: bytes) -> None:
 async def _pin_ref(card: Card, *, admin: bool) -> PinRef:
     """Which PIN is checked.  PW1 is one PIN with two uses, and the token opens the other one
     along; the one for signing is named where only that is of use (scd/app-openpgp.c,
-    verify_chv2), unless it is good for one signature only."""
+    verify_chv2)."""
     if not card.native:
         return PinRef.SO if admin else PinRef.USER
     if admin:
         return PinRef.PW3
     values = await card.call(card.token.attributes, {Attribute.KEY_FPR})
-    if any(values.get(Attribute.KEY_FPR, b"")[20:]):
-        return PinRef.PW1_82
-    values = await card.call(card.token.attributes, {Attribute.CHV_STATUS})
-    several = values.get(Attribute.CHV_STATUS, b"\1")[0]
-    return PinRef.PW1_81 if several else PinRef.PW1_82
+    others = values.get(Attribute.KEY_FPR, b"")[20:]
+    return PinRef.PW1_82 if any(others) else PinRef.PW1_81
 
 
 async def _card_named(session: Session, name: str) -> Card:

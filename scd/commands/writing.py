@@ -12,7 +12,7 @@ from backends.token import Attribute
 from scd.algorithms import key_attr, slot_ref
 from scd.changing import change, permit_admin, writable
 from scd.escape import unescape
-from scd.pin import wipe
+from scd.secret import wipe
 from scd.session import Session
 
 #: Bytes of an answer to VALUE and CERTDATA (scd/command.c, MAXLEN_SETATTRDATA, MAXLEN_CERTDATA).

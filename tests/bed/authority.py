@@ -36,10 +36,18 @@ class Authority:
         certificate = self._certificate(name, public, "digital_signature", sharing)
         return certificate.public_bytes(serialization.Encoding.DER)
 
+    @property
+    def der(self) -> bytes:
+        """Its certificate."""
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
     def trust(self, home: Home) -> None:
         """Make gpgsm in that home trust what this authority signs."""
-        der = self.certificate.public_bytes(serialization.Encoding.DER)
-        home.run("gpgsm", "--batch", "--import", input=der)
+        home.run("gpgsm", "--batch", "--import", input=self.der)
+        self.list_as_trusted(home)
+
+    def list_as_trusted(self, home: Home) -> None:
+        """The same for a home that learns its certificate elsewhere."""
         fingerprint = self.certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
         (home.path / "trustlist.txt").write_text(f"{fingerprint} S relax\n")
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11.util.rsa import encode_rsa_public_key
 
-from tests.pkcs11.fill import edwards
+from tests.pkcs11.fill import CRYPT, edwards, rsa
 
 #: EC_PARAMS: the OID of RFC 8410.
 _X25519 = b"\x06\x03\x2b\x65\x6e"
@@ -33,6 +33,13 @@ def x25519(token: Any, pin: str, number: str, label: str) -> None:
     """Make a key of the type CKK_EC_EDWARDS, the only one that SoftHSM knows for this curve."""
     with token.open(rw=True, user_pin=pin) as session:
         edwards(session, int(number), label, _X25519, pkcs11.MechanismFlag.DERIVE)
+
+
+def careful(token: Any, pin: str, number: str, label: str) -> None:
+    """Make an RSA key that wants the PIN each time."""
+    always = {pkcs11.Attribute.ALWAYS_AUTHENTICATE: True}
+    with token.open(rw=True, user_pin=pin) as session:
+        rsa(session, int(number), label, CRYPT, private=always)
 
 
 def public_keys(token: Any, pin: str) -> None:
@@ -62,6 +69,7 @@ _READERS: dict[pkcs11.KeyType, Callable[[Any], bytes]] = {
 _VERBS: dict[str, Callable[..., None]] = {
     "init-pin": init_pin,
     "x25519": x25519,
+    "careful": careful,
     "public-keys": public_keys,
 }
 

@@ -72,30 +72,6 @@ def card_edit(home: Home, *answers: str) -> str:
     return home.run("gpg", *command, input=lines).stderr.decode()
 
 
-def make_key_pair(home: Home, primary: str, subkey: str, name: str) -> str:
-    """Let gpg make an OpenPGP key in software, without a passphrase; returns the fingerprint.
-
-    ``primary``, ``subkey``: algorithm and size or curve, for signing and for encryption.
-    """
-    lines = ["%no-protection", f"Name-Real: {name}", "Expire-Date: 0"]
-    for word, usage, kind in (("Key", "sign", primary), ("Subkey", "encrypt", subkey)):
-        algorithm, size = kind.split()
-        measure = "Length" if size.isdigit() else "Curve"
-        lines += [f"{word}-Type: {algorithm}", f"{word}-{measure}: {size}"]
-        lines += [f"{word}-Usage: {usage}"]
-    lines.sort(key=lambda line: line.startswith(("Name", "Expire")))
-    parameters = "\n".join([*lines, "%commit", ""])
-    done = home.gpg("--status-fd", "1", "--full-gen-key", input=parameters)
-    return _created(done.stdout.decode())
-
-
-def keys_to_card(home: Home, fingerprint: str) -> None:
-    """Let ``gpg --edit-key`` move the primary key to slot 1 and the subkey to slot 2."""
-    answers = ["keytocard", "y", "1", "key 1", "keytocard", "2", "save"]
-    command = ["--no-tty", "--status-fd", "2", "--command-fd", "0", "--edit-key", fingerprint]
-    home.run("gpg", *command, input="".join(f"{answer}\n" for answer in answers))
-
-
 def export_software_key(home: Home, kind: str) -> bytes:
     """Make an OpenPGP key that is on no card, with a subkey for each use, and return its secret."""
     signing, encryption, authentication = KINDS[kind]

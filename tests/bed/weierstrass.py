@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from backends.curves import (
     BRAINPOOL_P256,
+    BRAINPOOL_P384,
+    BRAINPOOL_P512,
     NIST_P256,
     NIST_P384,
     NIST_P521,
@@ -27,6 +29,8 @@ CURVES: dict[Curve, ec.EllipticCurve] = {
     NIST_P384: ec.SECP384R1(),
     NIST_P521: ec.SECP521R1(),
     BRAINPOOL_P256: ec.BrainpoolP256R1(),
+    BRAINPOOL_P384: ec.BrainpoolP384R1(),
+    BRAINPOOL_P512: ec.BrainpoolP512R1(),
     SECP256K1: ec.SECP256K1(),
 }
 

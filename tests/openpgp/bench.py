@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from backends.errors import Removed
+from backends.openpgp.link import LinkLost
+from backends.openpgp.memory import Memory
 from backends.openpgp.opening import open_card
 from backends.openpgp.writable_card import WritableOpenPGPCard
 from backends.token import Key, PinRef, Use
@@ -18,9 +21,9 @@ VERIFY, PSO, SELECT, GET_DATA = 0x20, 0x2A, 0xA4, 0xCA
 class Bench:
     """A card in the hand of its user."""
 
-    def __init__(self, link: VirtualLink) -> None:
+    def __init__(self, link: VirtualLink, memory: Memory | None = None) -> None:
         self.link = link
-        card = open_card(link)
+        card = open_card(link, memory)
         assert card is not None
         self.card: WritableOpenPGPCard = card
 
@@ -52,18 +55,42 @@ class Bench:
 
 
 class Faulty(VirtualLink):
-    """Gives the next commands of one instruction these answers, or raises them."""
+    """Gives the next commands of one instruction these answers, or raises them; or does so with the
+    command at one position, which the card may have got all the same.
+
+    Whoever loses the card finds it reset; a card that is removed does not come back.
+    """
 
     ins = -1
+    position = -1
+    gone = False
 
     def strike(self, ins: int, *answers: bytes | Exception) -> None:
         self.ins, self.answers = ins, list(answers)
 
+    def strike_at(self, position: int, answer: bytes | Exception, *, reached: bool = False) -> None:
+        """``position``: 0 for the next command.  ``reached``: the card gets it all the same."""
+        self.position, self.answer, self.reached = position, answer, reached
+
     def transmit(self, apdu: bytes | bytearray) -> bytes:
+        if self.gone:
+            raise Removed("the card is gone")
         if apdu[1] == self.ins and self.answers:
             self.sent.append(bytes(apdu))
-            answer = self.answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-        return super().transmit(apdu)
+            return self._give(self.answers.pop(0))
+        self.position -= 1
+        if self.position != -1:
+            return super().transmit(apdu)
+        if self.reached:
+            super().transmit(apdu)
+        else:
+            self.sent.append(bytes(apdu))
+        return self._give(self.answer)
+
+    def _give(self, answer: bytes | Exception) -> bytes:
+        self.gone = isinstance(answer, Removed)
+        if isinstance(answer, LinkLost):
+            self.reset()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

@@ -146,9 +146,13 @@ def test_a_new_key_takes_the_place_of_none(fresh: PKCS11Token) -> None:
     first = made(fresh, GenerateKey("OPENPGP.1", STAMP, curve("nistp256")))
     assert not fresh.is_occupied("OPENPGP.1")
     fresh.change(GenerateKey("OPENPGP.1", STAMP, curve("nistp256")), None)
+    fresh.change(WriteKey("OPENPGP.1", STAMP, new_key("nistp256")[1]), None)
     keys = list(fresh.keys())
-    assert len(keys) == 2
+    assert len(keys) == 3
     assert first in keys
+    # Made for the same slot in the same second, and told apart.
+    assert sorted(key.label.removeprefix(first.label) for key in keys) == ["", " #02", " #03"]
+    assert {key.created for key in keys} == {STAMP.created}
 
 
 # -- imported keys -------------------------------------------------------------------------------
@@ -227,6 +231,7 @@ def test_certificates_are_stored_replaced_and_removed(
         fresh.change(WriteCertificate(key.ref, der), None)
         assert fresh.certificate(key.ref) == der
     assert [k.certificate for k in fresh.keys()] == [True]
+    assert [k.created for k in fresh.keys()] == [STAMP.created]
     fresh.change(WriteCertificate(key.ref, b""), None)
     assert fresh.certificate(key.ref) is None
     assert [k.ref for k in fresh.keys()] == [key.ref]

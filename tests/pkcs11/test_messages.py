@@ -17,6 +17,7 @@ from backends.pkcs11 import messages
 from backends.pkcs11.channel import MAX_FRAME, Channel, ChannelError, wipe
 from backends.pkcs11.messages import (
     Answer,
+    AuthorityRecord,
     ChangePin,
     Check,
     CheckSOPin,
@@ -99,6 +100,7 @@ ANSWERS = st.one_of(
                 *(st.booleans(), st.text()),
             )
         ),
+        st.lists(st.builds(AuthorityRecord, st.just(REF), st.text())),
         st.lists(st.text()),
     ),
 )

@@ -20,7 +20,7 @@ from backends.domain import DOMAINS, Domain
 from backends.errors import BadInput, Broken, TokenError
 from backends.pkcs11 import failures, identity, inputs, mechanisms
 from backends.pkcs11.cka import CKA, CKK, CKM, CKO
-from backends.pkcs11.objects import Pair, RawObject, read_pairs
+from backends.pkcs11.objects import Contents, Pair, RawObject, read_contents
 from backends.pkcs11.points import Unreadable, read_point
 from backends.pkcs11.publickey import read_certificate, read_ec, read_info
 from backends.token import ECPublicKey, RSAPublicKey, Use
@@ -51,7 +51,7 @@ def ec_object(kind: CKO, **values: bytes) -> RawObject:
 
 
 def pairs(*objects: RawObject, all_visible: bool = True) -> list[Pair]:
-    return read_pairs(objects, all_visible=all_visible, note=lambda text: None)
+    return read_contents(objects, all_visible=all_visible, note=lambda text: None).pairs
 
 
 # -- curves and points ---------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def test_a_private_key_without_public_key_or_id_is_left_out() -> None:
     notes: list[str] = []
     lone = raw(CKO.PRIVATE_KEY, CKK.EC, LABEL=b"lone")
     public = ec_object(CKO.PUBLIC_KEY)
-    assert read_pairs([lone, public], all_visible=True, note=notes.append) == []
+    assert read_contents([lone, public], all_visible=True, note=notes.append) == Contents()
     assert "private key 'lone' (id ) left out" in notes[0]
 
 

@@ -75,6 +75,14 @@ def test_after_the_login_private_keys_without_public_objects_are_listed_too(
     signature = everyday.sign(hidden, SHA256_INFO + DIGEST, None)
     rsa_key(hidden).verify(signature, MESSAGE, padding.PKCS1v15(), hashes.SHA256())
     assert hidden.use == SIGN
+
+
+def test_hidden_key_is_of_use_after_its_pin_was_forgotten(everyday: PKCS11Token) -> None:
+    everyday.verify_pin(PinRef.USER, pin())
+    hidden = key_named(everyday, "hidden")
+    everyday.forget_pin(PinRef.USER)
+    assert everyday.pin_for(hidden)
+    assert len(everyday.sign(hidden, SHA256_INFO + DIGEST, pin())) == 256
     assert len(everyday.keys()) == 9
 
 
@@ -115,6 +123,22 @@ def test_odd_objects_do_not_spoil_the_listing(
     assert labels(odd) == [""]
     assert "private key 'bare' (id 03) left out" in caplog.text
     assert len(odd.sign(odd.keys()[0], DIGEST, None)) == 64
+
+
+def test_an_authority_s_certificate_is_told_apart_from_those_of_keys(
+    odd: PKCS11Token, everyday: PKCS11Token
+) -> None:
+    for login in (False, True):
+        if login:
+            odd.verify_pin(PinRef.USER, pin())
+        (authority,) = odd.authorities()
+        assert authority.label == "Some Authority"
+        assert authority.ref not in refs(odd)
+        der = odd.certificate(authority.ref)
+        assert der is not None
+        name = x509.load_der_x509_certificate(der).subject.rfc4514_string()
+        assert name == "CN=Some Authority"
+    assert everyday.authorities() == []
 
 
 def test_token_names_and_serials_stay(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -15,12 +16,11 @@ from assuan.client import Client, InquireHandler
 from assuan.errors import AssuanError, Code
 from assuan.events import Inquire
 from assuan.server import serve
-from backends.token import Token
-from scd.choices import TokenOptions
+from backends.token import Provider, Token
 from scd.commands import SYNOPSES
 from scd.config import Config
 from scd.daemon import make_service
-from scd.providers import view_maker
+from scd.providers import rule_finder, view_maker
 from scd.registry import Registry
 from scd.session import Shared
 from scd.tokenmemory import TokenMemory
@@ -45,29 +45,21 @@ class Bed:
 
 
 @asynccontextmanager
-async def bed(
-    home: Path,
-    *tokens: Token,
-    deny_admin: bool = False,
-    choices: tuple[TokenOptions, ...] = (),
-) -> AsyncIterator[Bed]:
+async def bed(home: Path, *tokens: Token, **settings: Any) -> AsyncIterator[Bed]:
     provider = FakeProvider("fakes", **{f"t{n}": token for n, token in enumerate(tokens)})
-    async with bed_of(home, provider, deny_admin, choices) as b:
+    async with bed_of(home, provider, **settings) as b:
         yield b
 
 
 @asynccontextmanager
-async def bed_of(
-    home: Path,
-    provider: FakeProvider,
-    deny_admin: bool = False,
-    choices: tuple[TokenOptions, ...] = (),
-) -> AsyncIterator[Bed]:
-    config = Config(home, deny_admin=deny_admin, tokens=choices)
+async def bed_of(home: Path, *providers: Provider, **settings: Any) -> AsyncIterator[Bed]:
+    """``settings``: fields of :class:`Config`."""
+    config = Config(home, **settings)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
             memory = TokenMemory(home / "anyscd-tokens")
-            registry = Registry([provider], view_maker(config, memory), 0.1, nursery)
+            rules = rule_finder(config)
+            registry = Registry(providers, view_maker(config, memory), 0.1, nursery, rules)
             yield Bed(Shared(config, registry, None, SYNOPSES, memory), nursery)
             registry.close()
             nursery.cancel_scope.cancel()

@@ -100,3 +100,15 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_speed(tmp_path: Path) 
     memory = CardMemory(tmp_path / "missing" / "anyscd-cards")
     memory.keep_holder(SERIAL, b"Doe<<Jane")
     assert memory.holder(SERIAL) == b"Doe<<Jane"
+
+
+def test_a_key_that_is_to_be_replaced_is_forgotten(path: Path) -> None:
+    """Its fingerprint may outlive it on the card."""
+    (public, use), (other, other_use) = KEYS[0], KEYS[3]
+    name, other_name = keep(path, public, use), keep(path, other, other_use)
+    memory = CardMemory(path)
+    memory.forget_public_key(bytes(20))
+    memory.forget_public_key(name)
+    for each in (memory, CardMemory(path)):
+        assert each.public_key(name, TIME, use) is None
+        assert each.public_key(other_name, TIME, other_use) == other

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from scd import config
-from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
+from scd.choices import ModuleOptions, PinOptions, PKCS11Options, TokenOptions
 from scd.config import Config
 from scd.options import OptionError, parse_argv
 
@@ -133,10 +134,14 @@ path = "opensc-pkcs11.so"
 [[token]]
 match = "Office token"
 sign = "label"
+pin-idle = 60
 [[token]]
 match = "D2760001240111503131123456780000"
 decrypt = "P11.0123456789ABCDEF"
 auth = "0123456789012345678901234567890123456789"
+pin-absolute = inf
+[pin]
+absolute = 28800
 """
 
 
@@ -154,13 +159,15 @@ def test_anyscd_toml_names_modules_and_keys(tmp_path: Path) -> None:
         deny=("c",),
     )
     assert found.tokens == (
-        TokenOptions("Office token", sign="label"),
+        TokenOptions("Office token", sign="label", pin_idle=60.0),
         TokenOptions(
             "D2760001240111503131123456780000",
             decrypt="P11.0123456789ABCDEF",
             auth="0123456789012345678901234567890123456789",
+            pin_absolute=math.inf,
         ),
     )
+    assert found.pin == PinOptions(math.inf, 28800.0)
 
 
 def test_the_file_in_the_home_is_used_alone(tmp_path: Path) -> None:
@@ -210,7 +217,15 @@ def test_whoever_names_modules_means_no_others(tmp_path: Path, text: str, regist
         ("[pkcs11]\ndeny=['pkcs11:x']\n", "pkcs11: attribute 'x' is not known"),
         (
             "[[token]]\nmatch='pkcs11:?pin-value=1'\n",
-            "token[0]: attribute 'pin-value' is not known",
+            "token[0]: pin-value: a PIN does not belong into a file; pin-source names its place",
+        ),
+        (
+            "[[token]]\nmatch='x'\npin-source='1234'\n",
+            "token[0]: pin-source is neither file:/path nor |/path/to/command",
+        ),
+        (
+            "[[token]]\nmatch='pkcs11:token=x?pin-source=|cat'\n",
+            "token[0]: pin-source: a command is named by its whole path",
         ),
         (
             "[[token]]\nmatch='x'\nsign='pkcs11:id=%1'\n",
@@ -219,6 +234,7 @@ def test_whoever_names_modules_means_no_others(tmp_path: Path, text: str, regist
         ("[token]\n", "token: Expected `array`, got `object`"),
         ("[[token]]\nsign='x'\n", "token[0]: Object missing required field `match`"),
         ("[[token]]\nmatch=1\n", "token[0].match: Expected `str`, got `int`"),
+        ("[pin]\nidle=0\n", "pin.idle: Expected `float` > 0.0"),
         ("[opengpg]\n", "opengpg: unknown section"),
     ],
 )
@@ -231,6 +247,24 @@ def test_a_complaint_names_file_and_key_and_costs_one_section(
     found = load(tmp_path, home_toml=text)
     assert found.errors == (f"{path}: {complaint}",)
     assert bool(found.tokens) is ("kept" in text)
+
+
+@pytest.mark.parametrize(
+    ("entry", "source"),
+    [
+        ("match='x'\npin-source='file:/pin'", "file:/pin"),
+        ("match='pkcs11:token=x?pin-source=file:/a%2520pin'", "file:/a%20pin"),
+        ("match='pkcs11:token=x?pin-source=|/bin/pin'", "|/bin/pin"),
+        ("match='pkcs11:token=x?pin-source=|/bin/pin'\npin-source='file:/pin'", "file:/pin"),
+        ("match='pkcs11:token=x'", None),
+    ],
+)
+def test_a_uri_may_name_the_source_of_the_pin(
+    tmp_path: Path, entry: str, source: str | None
+) -> None:
+    found = load(tmp_path, home_toml=f"[[token]]\n{entry}\n")
+    assert found.errors == ()
+    assert found.tokens[0].pin_source == source
 
 
 @pytest.mark.parametrize("content", [b"[pkcs11", b"\xff"])

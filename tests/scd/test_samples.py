@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scd import config
-from scd.choices import ModuleOptions, PKCS11Options, TokenOptions
+from scd.choices import ModuleOptions, PinOptions, PKCS11Options, TokenOptions
 from scd.tomlfile import read
 
 _CONTRIB = Path(__file__).parents[2] / "contrib"
@@ -27,25 +27,29 @@ def test_the_sample_as_it_is_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_the_sample_is_understood() -> None:
-    pkcs11, tokens, problems = read(uncommented("anyscd.toml.sample").encode(), "sample")
+    found, problems = read(uncommented("anyscd.toml.sample").encode(), "sample")
     assert problems == ()
     path = "/usr/lib/softhsm/libsofthsm2.so"
     # The values shown are the defaults, where there are any.
     expected = PKCS11Options(modules=(ModuleOptions("softhsm", path),))
-    assert replace(pkcs11, allow=(), deny=()) == expected
-    assert pkcs11.allow
-    assert pkcs11.deny
-    assert tokens == (
+    assert replace(found.pkcs11, allow=(), deny=()) == expected
+    assert found.pkcs11.allow
+    assert found.pkcs11.deny
+    assert found.pin == PinOptions(600.0, 28800.0)
+    assert found.tokens == (
         TokenOptions(
             "My token",
             "Signature key",
             "P11.0123456789ABCDEF",
             "0123456789ABCDEF0123456789ABCDEF01234567",
+            60.0,
+            3600.0,
+            "file:/home/you/.gnupg/token-pin",
         ),
     )
 
 
-@pytest.mark.parametrize("options", [PKCS11Options, ModuleOptions, TokenOptions])
+@pytest.mark.parametrize("options", [PKCS11Options, ModuleOptions, TokenOptions, PinOptions])
 def test_the_sample_leaves_no_setting_out(options: type) -> None:
     shown = set(re.findall(r"(?m)^([a-z0-9-]+) = ", uncommented("anyscd.toml.sample")))
     names = {f.name.replace("_", "-") for f in fields(options)} - {"name", "modules"}

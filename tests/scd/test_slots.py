@@ -160,7 +160,7 @@ async def test_a_slot_that_is_configured_is_not_for_new_keys(tmp_path: Path) -> 
     async with bed(tmp_path, token) as b:
         await (await b.client()).transact(GENERATE, inquire=Asked())
     options = TokenOptions(token.info.name, sign=token.keys()[0].ref)
-    async with bed(tmp_path, token, choices=(options,)) as b:
+    async with bed(tmp_path, token, tokens=(options,)) as b:
         client = await b.client()
         for line in (GENERATE, b"SETATTR KEY-ATTR --force 1 22 ed25519"):
             await fails(client, line, Code.UNSUPPORTED_OPERATION)

@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from assuan import Client, connect, start
+from assuan.client import InquireHandler
 from assuan.errors import AssuanError, Code
 from assuan.events import Inquire
 from tests.bed.card import USER_PIN
@@ -71,9 +72,9 @@ async def pin(question: Inquire) -> bytes:
     return PIN if b"stub" in question.text else USER_PIN.encode()
 
 
-async def sign(client: Client, key: str) -> bytes:
+async def sign(client: Client, key: str, answer: InquireHandler = pin) -> bytes:
     await client.transact(f"SETDATA {DIGEST_INFO}".encode())
-    return (await client.transact(f"PKSIGN --hash=sha256 {key}".encode(), inquire=pin)).data
+    return (await client.transact(f"PKSIGN --hash=sha256 {key}".encode(), inquire=answer)).data
 
 
 async def grips(client: Client) -> tuple[str, str]:

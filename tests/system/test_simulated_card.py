@@ -13,13 +13,13 @@ from tests.bed.recipes import (
     card_edit,
     encrypt_and_decrypt,
     generate_as_set,
-    keys_to_card,
-    make_key_pair,
+    move_to_card,
     set_key_attributes,
     sign_and_verify,
     ssh_login,
 )
 from tests.bed.simulated import PRESETS, SimulatedCard
+from tests.bed.software_key import software_key
 from tests.bed.virtual_reader import VirtualReader
 
 PINS = {"Admin": ADMIN_PIN, "": USER_PIN}
@@ -35,11 +35,7 @@ KEYS = {
     "brainpool, nist": ("19 brainpoolP256r1", "18 nistp521", "22 ed25519"),
 }
 #: Made by gpg in software.
-IMPORTS = {
-    "rsa": ("rsa 2048", "rsa 2048"),
-    "curve25519": ("eddsa ed25519", "ecdh cv25519"),
-    "nist, brainpool": ("ecdsa nistp384", "ecdh brainpoolP256r1"),
-}
+IMPORTS = ("rsa2048", "curve25519", "nistp384", "brainpoolP256r1")
 
 
 @pytest.fixture
@@ -74,10 +70,9 @@ def test_imports_keys(gnupg: GnuPG, reader: VirtualReader, kind: str) -> None:
     card = SimulatedCard()
     reader.insert(card)
     with Home(gnupg, pins=PINS) as home:
-        fingerprint = make_key_pair(home, *IMPORTS[kind], NAME)
-        keys_to_card(home, fingerprint)
-        work(home, fingerprint)
-    assert card.snapshot()[KEY_INFORMATION] == bytes.fromhex("010202020300")
+        home.gpg("--import", input=software_key(kind))
+        work(home, move_to_card(home))
+    assert card.snapshot()[KEY_INFORMATION] == bytes.fromhex("010202020302")
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != "modern"])
