@@ -168,3 +168,12 @@ def test_without_a_file_slots_and_wishes_last_as_long_as_the_daemon(tmp_path: Pa
     memory.wish(SERIAL, 1, "ed25519")
     memory.put(SERIAL, 1, A, BIRTH)
     assert (memory.grips(SERIAL), memory.wishes(SERIAL)) == ({1: A}, {2: "cv25519"})
+
+
+def test_what_another_daemon_writes_is_seen(tmp_path: Path) -> None:
+    one, other = (TokenMemory(tmp_path / "tokens") for _ in range(2))
+    for slot, grip in ((1, A), (1, B), (2, C)):
+        one.put(SERIAL, slot, grip, BIRTH)
+        assert other.grips(SERIAL)[slot] == grip
+        one, other = other, one
+    assert one.grips(SERIAL) == other.grips(SERIAL) == {1: B, 2: C}

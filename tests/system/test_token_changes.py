@@ -18,8 +18,10 @@ from tests.bed.recipes import (
     export_software_key,
     generate_as_set,
     generate_on_card,
+    key_attributes,
     key_of_token,
     move_to_card,
+    set_key_attributes,
     sign_and_verify,
 )
 from tests.bed.softhsm import SO_PIN, SoftHSM
@@ -64,6 +66,14 @@ def test_keys_moved_to_the_token_work_there(home: Home, kind: str) -> None:
         encrypt_and_decrypt(home, moved)
         assert f"\nfpr:{moved}:" in home.gpg("--card-status", "--with-colons").stdout.decode()
         home.restart_agent()
+
+
+def test_encryption_key_with_a_copy_off_the_token(home: Home) -> None:
+    set_key_attributes(home, key_attributes("nistp256"))
+    answers = ("generate", "y", "0", "Betty Backup", "betty@example.org", "")
+    told = card_edit(home, *answers)
+    assert "BACKUP_KEY_CREATED" in told
+    encrypt_and_decrypt(home, told.split("KEY_CREATED B ")[1].split()[0])
 
 
 def test_new_keys_take_the_slots_and_the_old_ones_stay_on_the_token(
