@@ -42,9 +42,9 @@ def test_keygrips_of_gpg(curve: Curve, point: str, grip: str) -> None:
 
 @pytest.mark.parametrize("curve", CURVES, ids=lambda c: c.name)
 def test_keygrips_on_every_curve_are_those_of_libgcrypt(curve: Curve) -> None:
-    point = secrets.token_bytes(curve.point_size)
-    if curve.form is Form.WEIERSTRASS:
-        point = b"\x04" + point[1:]
+    # A first byte of 2 or 3 makes libgcrypt see a compressed point in an Ed448 key, and fail.
+    first = b"\x04" if curve.form is Form.WEIERSTRASS else b"\x7f"
+    point = first + secrets.token_bytes(curve.point_size - 1)
     key = ECPublicKey(curve, point)
     assert keygrip(key) == libgcrypt.keygrip(public_key(key))
 
