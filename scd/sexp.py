@@ -144,6 +144,11 @@ def public_key(key: PublicKey) -> bytes:
     return encode(("public-key", ("ecc", ("curve", key.curve.name), *flags, point)))
 
 
+def has_ssh_form(key: PublicKey) -> bool:
+    """Whether SSH has keys of that kind."""
+    return isinstance(key, RSAPublicKey) or key.curve in _SSH_NAMES
+
+
 def openssh(key: PublicKey, comment: str = "(none)") -> bytes:
     """A line of authorized_keys, line feed included (RFC 4253 section 6.6, RFC 5656, RFC 8709).
 

@@ -81,6 +81,8 @@ async def _named(session: Session, name: str) -> CardKey:
 
 def _public_key(key: CardKey, form: bytes) -> bytes:
     if form == b"ssh":
+        if not sexp.has_ssh_form(key.key.public):
+            raise AssuanError(Code.UNKNOWN_CURVE, "SSH has no such keys")
         return sexp.openssh(key.key.public)
     expression = sexp.public_key(key.key.public)
     if form == b"advanced":
@@ -171,7 +173,12 @@ async def _listed(session: Session, use: Use | None) -> list[bytes]:
             await session.registry.view(card, thorough=use is not None)
     # Only when all are read it is known which of them are to be shown.
     views = [(card, card.known_view) for card in session.registry.cards]
-    return [attributes.keyinfo(c, key) for c, view in views if view for key in view.able(use)]
+    found = [(card, key) for card, view in views if view for key in view.able(use)]
+    if use is Use.AUTHENTICATE:
+        # It is gpg-agent that asks, for ssh-add -L, and one key for which it has no name costs it
+        # the others (agent/command-ssh.c, ssh_handler_request_identities).
+        found = [(card, key) for card, key in found if sexp.has_ssh_form(key.key.public)]
+    return [attributes.keyinfo(card, key) for card, key in found]
 
 
 COMMANDS: dict[str, Handler[Session]] = {
@@ -227,7 +234,8 @@ Tell where the key of that keygrip is:
 
   S KEYINFO <keygrip> T <serialno> <keyref> <usage>
 
-With --list tell it of all keys on the cards known now.  With --data the
-records are sent as data, each ended by a linefeed.""",
+With --list tell it of all keys on the cards known now; --list=auth leaves
+out those that SSH has no name for.  With --data the records are sent as
+data, each ended by a linefeed.""",
     ),
 }

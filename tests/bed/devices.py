@@ -26,8 +26,6 @@ _NAMES = {
     "opensc-openpgp": "OpenSC, OpenPGP card",
     "opensc-piv": "OpenSC, PIV card",
 }
-#: Rows of the table of providers that are shown as part of another.
-_PART_OF = {"softhsm-no-ssh": "softhsm"}
 _COLUMNS = {
     Operation.LIST: "card status",
     Operation.SIGN: "sign",
@@ -48,8 +46,7 @@ def table() -> str:
 def _rows() -> Iterator[list[str]]:
     able: dict[tuple[str, str], dict[str, Operation]] = {}
     for provider, kind, generation, operations in cells(_GENERATIONS):
-        row = _PART_OF.get(provider, provider), kind
-        able.setdefault(row, {})[generation] = operations
+        able.setdefault((provider, kind), {})[generation] = operations
     for (provider, kind), by_generation in able.items():
         yield [_NAMES[provider], kind, *(_cell(by_generation, what) for what in _COLUMNS)]
 

@@ -102,9 +102,16 @@ _THROUGH_P11_KIT = {"rsa2048": _ALL, "nistp256": _NO_DECRYPT, "nistp384": _NO_DE
 _NO_MSE = "OpenSC tells of its authentication key that it decrypts, and jcecard takes another"
 
 PROVIDERS: dict[str, Provider] = {
-    "softhsm": _on_token(_softhsm, {**_RSA, **_NIST, "curve25519": _25519}),
-    # Apart: with one such key that is told to authenticate, GnuPG 2.4 offers OpenSSH none at all.
-    "softhsm-no-ssh": _on_token(_softhsm, {"brainpoolP256r1": _NO_SSH, "secp256k1": _NO_SSH}),
+    "softhsm": _on_token(
+        _softhsm,
+        {
+            **_RSA,
+            **_NIST,
+            "curve25519": _25519,
+            "brainpoolP256r1": _NO_SSH,
+            "secp256k1": _NO_SSH,
+        },
+    ),
     # Version 3.8 makes RSA keys only.
     "opencryptoki": _on_token(opencryptoki, _RSA),
     # Version 1.9 has no key agreement, and cannot read its own points on P-521.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from assuan.client import Client
 from assuan.errors import Code
 from assuan.events import Inquire
+from backends.curves import BRAINPOOL_P256
 from backends.errors import Broken, PinNeeded, Removed
+from backends.token import ECPublicKey, Key, Use
 from scd.commands import COMMANDS
 from scd.view import Birth, View, token_view
 from tests.fake import FakeToken
@@ -110,6 +113,35 @@ async def test_pin_is_asked_once_and_named(tmp_path: Path) -> None:
     assert text == (
         "||Please unlock the token%0A%0A\x1eNumber\x1f: FF00 00000001%0AToken\x1f: fake 1"
     )
+
+
+async def test_keys_that_ssh_has_no_name_for_are_not_offered_to_it(tmp_path: Path) -> None:
+    """One of them would keep gpg-agent 2.4 from listing the others."""
+    token = BrainpoolToken()
+    (grip,) = (k.grip.encode() for k in view_of(token).keys if k.key.public == token.odd.public)
+    async with bed(tmp_path, token) as b:
+        client = await b.client()
+        await client.transact(b"SERIALNO")
+        listed = {
+            option: (await client.transact(b"KEYINFO --list%b --data" % option)).data
+            for option in (b"", b"=sign", b"=auth")
+        }
+        assert [grip in data for data in listed.values()] == [True, True, False]
+        assert listed[b"=auth"].count(b"\n") == 1
+        await fails(client, b"READKEY --format=ssh " + grip, Code.UNKNOWN_CURVE)
+
+
+class BrainpoolToken(FakeToken):
+    """One key more, that signs and authenticates."""
+
+    odd = Key(
+        "P11.0DD",
+        Use.SIGN | Use.AUTHENTICATE,
+        ECPublicKey(BRAINPOOL_P256, b"\4" + bytes(64)),
+    )
+
+    def keys(self, *, thorough: bool = False) -> Sequence[Key]:
+        return (*super().keys(thorough=thorough), self.odd)
 
 
 async def test_keys_that_a_token_hides_are_listed_after_the_login(tmp_path: Path) -> None:
