@@ -12,37 +12,18 @@ from collections.abc import Callable, Sequence
 import trio
 
 from backends.errors import TokenError
-from backends.token import Place, Provider, Use, Watcher
+from backends.token import Place, Provider, Token, Use, Watcher
 from scd.aliases import is_old_serial
 from scd.card import Card, ViewMaker
 from scd.doubles import Doubles
 from scd.pinrules import PinRules, RuleFinder
+from scd.source import Source
 from scd.view import CardKey, View
 
 _log = logging.getLogger(__name__)
 
 #: Seconds that a listing waits for keys of slow cards and tokens that are being compared.
 _PATIENCE = 5.0
-
-
-class _Source:
-    """One provider and what it holds; at most one look at it is under way."""
-
-    def __init__(self, provider: Provider) -> None:
-        self.provider = provider
-        self.cards: dict[Place, Card | None] = {}
-        self.busy = False
-        #: Somebody wants another look after the one under way.
-        self.again = False
-        #: Whether a first look has ended, well or badly.
-        self.seen = False
-        #: What the last look failed with; it is logged when it changes.
-        self.trouble = ""
-
-    @property
-    def prompt(self) -> bool:
-        """Whether a look at it costs next to nothing, so that a scan may always wait for it."""
-        return isinstance(self.provider, Watcher)
 
 
 class Registry:
@@ -61,7 +42,7 @@ class Registry:
         nursery: trio.Nursery,
         find_rules: RuleFinder = lambda info: PinRules(),
     ) -> None:
-        self._sources = [_Source(provider) for provider in providers]
+        self._sources = [Source(p, self._card, self._came, self._went) for p in providers]
         self._make_view = make_view
         self._settle = settle
         self._nursery = nursery
@@ -137,11 +118,11 @@ class Registry:
         first.  Takes the lane: do not hold it.
         """
         (source,) = (s for s in self._sources if s.provider is card.provider)
-        if source.cards.get(card.place) is card:
-            self._drop(source, card.place)
+        if source.at(card.place) is card:
+            source.drop(card.place)
             self._look(source)
         await self._until(lambda: not source.busy)
-        found = source.cards.get(card.place)
+        found = source.at(card.place)
         if found is not None:
             self.choose(found)
 
@@ -245,18 +226,18 @@ class Registry:
             if source.busy or source.prompt or not (prompt and source.seen):
                 self._look(source)
 
-    def _look(self, source: _Source) -> None:
+    def _look(self, source: Source) -> None:
         if source.busy:
             source.again = True
         else:
             source.busy = True
             self._nursery.start_soon(self._look_at, source)
 
-    async def _look_at(self, source: _Source) -> None:
+    async def _look_at(self, source: Source) -> None:
         while source.busy:
             source.again = False
             before = set(self._cards)
-            await self._compare(source, await self._places(source))
+            await source.look()
             for card in self._doubles.to_read():
                 self._nursery.start_soon(self._compare_keys, card)
             source.busy, source.seen = source.again, True
@@ -276,54 +257,22 @@ class Registry:
         self._tell()
         self._wake()
 
-    async def _places(self, source: _Source) -> Sequence[Place]:
-        trouble = ""
-        try:
-            return await trio.to_thread.run_sync(source.provider.present)
-        except TokenError as error:
-            trouble = str(error)
-        except Exception:
-            _log.exception("%s failed", source.provider.name)
-        finally:
-            if trouble and trouble != source.trouble:
-                _log.warning("%s: %s", source.provider.name, trouble)
-            source.trouble = trouble
-        return ()
+    def _card(self, token: Token, provider: Provider, place: Place) -> Card:
+        rules = self._find_rules(token.info)
+        shown = self._doubles.without
+        return Card(token, provider, place, self._make_view, self._nursery, rules, shown)
 
-    async def _compare(self, source: _Source, places: Sequence[Place]) -> None:
-        for place in [p for p in source.cards if p not in places]:
-            self._drop(source, place)
-        for place in [p for p in places if p not in source.cards]:
-            await self._open(source, place)
+    def _came(self, card: Card) -> None:
+        self._cards.append(card)
+        _log.info("new token %s in %s", card.serial, card.place.name)
+        self._wake()
 
-    async def _open(self, source: _Source, place: Place) -> None:
-        try:
-            token = await trio.to_thread.run_sync(source.provider.open, place)
-        except TokenError as error:
-            # Not remembered: the next look tries again.
-            _log.warning("%s can't be opened: %s", place.name, error)
-            return
-        except Exception:
-            _log.exception("%s can't be opened", place.name)
-            return
-        source.cards[place] = None
-        if token is not None:
-            rules = self._find_rules(token.info)
-            shown = self._doubles.without
-            card = Card(token, source.provider, place, self._make_view, self._nursery, rules, shown)
-            source.cards[place] = card
-            self._cards.append(card)
-            _log.info("new token %s in %s", card.serial, place.name)
-            self._wake()
-
-    def _drop(self, source: _Source, place: Place) -> None:
-        card = source.cards.pop(place)
-        if card is not None:
-            self._cards.remove(card)
-            card.gone = True
-            _log.info("token %s was removed", card.serial)
-            # In a task of its own: the lane may be held by a user who is looking for the PIN.
-            self._nursery.start_soon(self._let_go, card)
+    def _went(self, card: Card) -> None:
+        self._cards.remove(card)
+        card.gone = True
+        _log.info("token %s was removed", card.serial)
+        # In a task of its own: the lane may be held by a user who is looking for the PIN.
+        self._nursery.start_soon(self._let_go, card)
 
     async def _let_go(self, card: Card) -> None:
         async with card.lane:
