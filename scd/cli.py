@@ -119,7 +119,20 @@ def _from_gnupg_pkcs11_scd(settings: Sequence[Setting]) -> int:
     return _print(convert(text))
 
 
-#: The options that print something and end the program.
+def _link(settings: Sequence[Setting]) -> int:
+    from scd.linking import births
+    from scd.tokenmemory import TokenMemory
+
+    found = {} if sys.stdin.isatty() else births(sys.stdin.read())
+    if not found:
+        hint = "gpg --list-keys --with-colons --with-keygrip KEY | anyscd --link"
+        raise OptionError(f"no key to link; please use: {hint}")
+    if not TokenMemory.in_home(configuration.homedir(settings)).learn(found):
+        return 1
+    return _print("".join(f"linked {grip}\n" for grip in found))
+
+
+#: The options that do one thing and end the program.
 _ACTIONS: dict[str, Callable[[Sequence[Setting]], int]] = {
     "help": _help,
     "version": _version,
@@ -128,4 +141,5 @@ _ACTIONS: dict[str, Callable[[Sequence[Setting]], int]] = {
     "gpgconf-list": _gpgconf_list,
     "gpgconf-test": _gpgconf_test,
     "from-gnupg-pkcs11-scd": _from_gnupg_pkcs11_scd,
+    "link": _link,
 }

@@ -45,7 +45,7 @@ async def _main(config: Config, mode: Mode, greeted: bool) -> None:
     async with trio.open_nursery() as nursery:
         stop = trio.Event()
         providers = make_providers(config)
-        memory = TokenMemory(config.homedir / "anyscd-tokens")
+        memory = TokenMemory.in_home(config.homedir)
         views, rules = view_maker(config, memory), rule_finder(config)
         registry = Registry(providers, views, config.pkcs11.settle, nursery, rules)
         listener = None if mode is Mode.SERVER else await _listen(socket_path(config.homedir))

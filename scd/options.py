@@ -51,7 +51,7 @@ class OptionError(ValueError):
 _C, _S, _M = Group.COMMAND, Group.STARTUP, Group.MONITOR
 _CONF, _SEC = Group.CONFIGURATION, Group.SECURITY
 
-#: Names, order, help and gpgconf lines as scdaemon 2.2.40 and 2.4 have them, and one of our own.
+#: Names, order, help and gpgconf lines as scdaemon 2.2.40 and 2.4 have them, and two of our own.
 OPTIONS: tuple[Option, ...] = (
     Option("gpgconf-list", _C),
     Option("gpgconf-test", _C),
@@ -60,6 +60,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("version", _C, "print the version and exit"),
     Option("warranty", _C),
     Option("from-gnupg-pkcs11-scd", _C, "print FILE in the words of anyscd.toml", "FILE"),
+    Option("link", _C, "tell tokens of the OpenPGP keys that gpg lists on stdin"),
     Option("server", _S, "run in server mode (foreground)"),
     Option("multi-server", _S, "run in multi server mode (foreground)"),
     Option("daemon", _S, "run in daemon mode (background)"),

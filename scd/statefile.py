@@ -41,13 +41,15 @@ class StateFile:
         with self._lock:
             return self._read()
 
-    def write(self, values: Mapping[str, str | None]) -> None:
-        """Set these values; None forgets one."""
+    def write(self, values: Mapping[str, str | None]) -> bool:
+        """Set these values; None forgets one.  Whether they are in the file now."""
         with self._lock:
             self._unwritten |= values
             lines = [f"{name} {value}" for name, value in self._read().items()]
-            if _write_lines(self._path, lines[-self._limit :]):
+            written = _write_lines(self._path, lines[-self._limit :])
+            if written:
                 self._unwritten.clear()
+            return written
 
     def _read(self) -> dict[str, str]:
         version = _version(self._path)

@@ -41,6 +41,11 @@ class TokenMemory:
         self._clock = clock
         self._lock = threading.Lock()
 
+    @classmethod
+    def in_home(cls, home: Path) -> TokenMemory:
+        """That of GnuPG's home directory ``home``."""
+        return cls(home / "anyscd-tokens")
+
     def birth(self, grip: str, told: int | None) -> Birth:
         """That of the OpenPGP key of that keygrip.  If it is not known yet, the time is the one
         ``told`` by the token, or else now.
@@ -56,15 +61,20 @@ class TokenMemory:
 
     def put(self, serial: str, slot: int, grip: str, birth: Birth) -> None:
         """A key was put into that slot; so what was wished for is there."""
-        fingerprint = birth.fingerprint.hex().upper() if birth.fingerprint else ""
         with self._lock:
             self._file.write(
                 {
-                    f"key {grip}": f"{birth.created} {fingerprint}".rstrip(),
+                    f"key {grip}": _text(birth),
                     f"slot {serial} {slot}": grip,
                     f"next {serial} {slot}": None,
                 }
             )
+
+    def learn(self, births: Mapping[str, Birth]) -> bool:
+        """By keygrip, what somebody knows better than it was guessed.  Whether that could be
+        written."""
+        with self._lock:
+            return self._file.write({f"key {g}": _text(birth) for g, birth in births.items()})
 
     def wish(self, serial: str, slot: int, algorithm: str) -> None:
         """The next key for that slot shall be of that algorithm."""
@@ -82,6 +92,11 @@ class TokenMemory:
         known = self._file.read()
         names = {slot: f"{kind} {serial} {slot}" for slot in (1, 2, 3)}
         return {slot: known[name] for slot, name in names.items() if name in known}
+
+
+def _text(birth: Birth) -> str:
+    fingerprint = birth.fingerprint.hex().upper() if birth.fingerprint else ""
+    return f"{birth.created} {fingerprint}".rstrip()
 
 
 def _birth(value: str) -> Birth | None:

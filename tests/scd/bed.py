@@ -57,7 +57,7 @@ async def bed_of(home: Path, *providers: Provider, **settings: Any) -> AsyncIter
     config = Config(home, **settings)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
-            memory = TokenMemory(home / "anyscd-tokens")
+            memory = TokenMemory.in_home(home)
             rules = rule_finder(config)
             registry = Registry(providers, view_maker(config, memory), 0.1, nursery, rules)
             yield Bed(Shared(config, registry, None, SYNOPSES, memory), nursery)

@@ -42,7 +42,7 @@ class NamedToken(FakeToken):
 
 
 def signer(home: Path, token: NamedToken, options: TokenOptions) -> str:
-    memory = TokenMemory(home / "anyscd-tokens")
+    memory = TokenMemory.in_home(home)
     view = view_maker(Config(home, tokens=(options,)), memory)(token, False)
     assert view.slots[0] is not None
     return view.slots[0].key.label

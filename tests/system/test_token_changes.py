@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,23 @@ def test_keys_made_by_gpg_card_are_made_an_openpgp_key_of(home: Home) -> None:
     assert f"\nfpr:{openpgp_key}:" in shown
     sign_and_verify(home, openpgp_key)
     encrypt_and_decrypt(home, openpgp_key)
+
+
+def test_openpgp_key_that_was_forgotten_is_shown_again_once_it_is_linked(
+    home: Home, token: ModuleToken
+) -> None:
+    made = generate_on_card(home, "nistp256", "Lucy Linked")
+    memory = home.path / "anyscd-tokens"
+    memory.write_text(re.sub(r"(?m)^(key \w+) .*$", r"\1 1000000000", memory.read_text()))
+    home.restart_agent()
+    shown = f"\nfpr:{made}:"
+    assert shown not in home.gpg("--card-status", "--with-colons").stdout.decode()
+    listed = home.gpg("--list-keys", "--with-colons", "--with-keygrip", made).stdout
+    assert home.run(str(ANYSCD), "--link", input=listed).stdout.count(b"linked") == 3
+    home.restart_agent()
+    assert shown in home.gpg("--card-status", "--with-colons").stdout.decode()
+    sign_and_verify(home, made)
+    encrypt_and_decrypt(home, made)
 
 
 def test_what_a_token_has_no_room_for_is_refused(home: Home) -> None:
