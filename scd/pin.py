@@ -15,9 +15,9 @@ from typing import TypeVar
 from assuan.errors import AssuanError, Code
 from assuan.server import Conversation
 from backends.errors import PinNeeded, TokenError
+from backends.secret import wipe
 from backends.token import Attribute, PinRef, PinRequest
 from scd.card import Card
-from scd.secret import wipe
 from scd.waiting import Attendant, attended
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from io import FileIO
 from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from scd.secret import wipe
+from backends.secret import wipe
 
 #: Bytes that are read; the PIN is the first line of them.
 _ROOM = 1024

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import trio
 
 from backends.errors import BadPin
+from backends.secret import wipe
 from backends.token import PinRef, PinRequest
 from scd.pinorigin import Origin, State, Unreadable
-from scd.secret import wipe
 
 _log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from backends.errors import NotSupported
 from backends.openpgp import tlv
+from backends.secret import wipe
 from backends.token import PinRef
 
 _ALGORITHM, _HASH, _COUNT = 0x81, 0x82, 0x83
@@ -63,8 +64,3 @@ class KDF:
         digest.update(salted[:rest])
         wipe(salted)
         return bytearray(digest.digest())
-
-
-def wipe(secret: bytearray) -> None:
-    """Overwrite in place."""
-    secret[:] = bytes(len(secret))

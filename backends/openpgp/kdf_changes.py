@@ -10,11 +10,12 @@ from backends.errors import BadInput, BadPin, TokenError, Unfinished
 from backends.openpgp.application import put_data
 from backends.openpgp.data_objects import DO
 from backends.openpgp.interrupted import ENDINGS, Interrupted, plain
-from backends.openpgp.kdf import KDF, wipe
+from backends.openpgp.kdf import KDF
 from backends.openpgp.objects import Objects
 from backends.openpgp.pin_changes import PinChanges
 from backends.openpgp.pins import Pin, Pins
 from backends.openpgp.session import Session
+from backends.secret import wipe
 from backends.token import PinRef
 
 #: PW1 as cards leave the factory, which is what clients assume when they set the KDF-DO up.

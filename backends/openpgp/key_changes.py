@@ -20,9 +20,9 @@ from backends.openpgp.apdu import ANY_LENGTH, SHORT_ANSWER, Command
 from backends.openpgp.application import Application, SlotState, put_data
 from backends.openpgp.data_changes import slot_named
 from backends.openpgp.interrupted import ENDINGS, Interrupted, plain
-from backends.openpgp.kdf import wipe
 from backends.openpgp.key_import import extended_header_list, version_1
 from backends.openpgp.slots import Slot
+from backends.secret import wipe
 from backends.token import Algorithm, PublicKey, RSAAlgorithm
 
 _PUT_DATA_ODD, _ASYMMETRIC_KEY_PAIR, _GENERATE = 0xDB, 0x47, 0x80

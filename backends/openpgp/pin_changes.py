@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from backends.errors import NotFound, NotSupported, TokenError, Unfinished
 from backends.openpgp.apdu import Command
 from backends.openpgp.data_objects import DO
-from backends.openpgp.kdf import KDF, wipe
+from backends.openpgp.kdf import KDF
 from backends.openpgp.pins import Pin, Pins
 from backends.openpgp.session import Session
 from backends.openpgp.status import SW, to_error, tries_left
+from backends.secret import wipe
 from backends.token import PinRef, PinRequest
 
 _VERIFY, _CHANGE_REFERENCE_DATA, _RESET_RETRY_COUNTER, _PUT_DATA = 0x20, 0x24, 0x2C, 0xDA

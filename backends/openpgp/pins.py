@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from backends.errors import BadPin, Broken, NotSupported, PinBlocked, PinNeeded, TokenError
 from backends.openpgp.apdu import Response
 from backends.openpgp.data_objects import DO, PWStatus
-from backends.openpgp.kdf import KDF, wipe
+from backends.openpgp.kdf import KDF
 from backends.openpgp.link import LinkLost
 from backends.openpgp.objects import Objects
 from backends.openpgp.pinpad import Feature, Lengths, preferred_lengths, refusal
 from backends.openpgp.pinpad_reader import Pinpad
 from backends.openpgp.session import Session
 from backends.openpgp.status import SW, to_error, tries_left
+from backends.secret import wipe
 from backends.token import PinRef, PinRequest
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,6 @@ from dataclasses import replace
 from backends.curves import BY_OID, Curve
 from backends.errors import BadInput, NotSupported, Occupied, TokenError, Unfinished
 from backends.pkcs11 import abi, templates
-from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKK, CKM
 from backends.pkcs11.failures import SessionLost
 from backends.pkcs11.identity import key_ref
@@ -36,6 +35,7 @@ from backends.pkcs11.points import Unreadable
 from backends.pkcs11.publickey import read_certificate
 from backends.pkcs11.records import public_from, record_of
 from backends.pkcs11.session import Pin, TokenSession
+from backends.secret import wipe
 from backends.token import PublicKey, RSAPublicKey, Use
 
 #: Bytes of a new key's CKA_ID, which is random: the public key is not known before.

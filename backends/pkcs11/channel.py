@@ -93,9 +93,3 @@ class Channel(Generic[Out, In]):
         if left <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
-
-
-def wipe(secret: bytearray | None) -> None:
-    """Overwrite a secret in place."""
-    if secret is not None:
-        secret[:] = bytes(len(secret))

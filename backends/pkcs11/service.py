@@ -9,7 +9,6 @@ from typing import Any
 from backends.errors import TokenError
 from backends.pkcs11 import operations
 from backends.pkcs11.changing import carry_out, prepare
-from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKU
 from backends.pkcs11.failures import SessionLost
 from backends.pkcs11.identity import key_uri
@@ -47,6 +46,7 @@ from backends.pkcs11.objects import Pair
 from backends.pkcs11.records import record_of
 from backends.pkcs11.session import Pin, TokenSession
 from backends.pkcs11.sessions import Sessions
+from backends.secret import wipe
 
 
 class Service:

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import TypeVar
 
 from backends.errors import NotFound, PinNeeded, TokenError
-from backends.pkcs11.channel import wipe
 from backends.pkcs11.cka import CKF, CKO
 from backends.pkcs11.cryptoki import MechanismInfo
 from backends.pkcs11.module import Module, Session, Slot
 from backends.pkcs11.objects import Contents, Pair, RawObject, read_contents
+from backends.secret import wipe
 
 T = TypeVar("T")
 

@@ -20,11 +20,11 @@ from backends.changes import (
 from backends.curves import NIST_P256, Form
 from backends.errors import BadInput, NotFound, NotSupported
 from backends.pkcs11 import messages
-from backends.pkcs11.channel import wipe
 from backends.pkcs11.identity import made_label
 from backends.pkcs11.messages import ECKind, RSAKind
 from backends.pkcs11.pinkeeper import PinKeeperPart, pin_request
 from backends.pkcs11.records import public_from, record_of
+from backends.secret import wipe
 from backends.token import PinRequest, PublicKey, RSAAlgorithm, RSAPublicKey, Use
 
 #: What the three OpenPGP slots are for.

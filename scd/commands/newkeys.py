@@ -14,13 +14,13 @@ from assuan.options import Options
 from assuan.server import Handler
 from backends.changes import GenerateKey, Stamp, WriteKey
 from backends.curves import Form, encode_oid
+from backends.secret import wipe
 from backends.token import ECPublicKey, PublicKey, RSAPublicKey, Use
 from scd.algorithms import named_algorithm, slot_ref, slot_use
 from scd.card import Card
 from scd.changing import change, permit_admin, writable
 from scd.fingerprint import fingerprint, kek_params
 from scd.keydata import KeyData, read_keydata
-from scd.secret import wipe
 from scd.session import Session
 from scd.sexp import prefixed_point
 from scd.waiting import show_progress

@@ -8,11 +8,11 @@ from assuan.errors import AssuanError, Code
 from assuan.options import Options
 from assuan.server import Handler
 from backends.changes import Attest, Change, SetAlgorithm, SetAttribute, WriteCertificate
+from backends.secret import wipe
 from backends.token import Attribute
 from scd.algorithms import key_attr, slot_ref
 from scd.changing import change, permit_admin, writable
 from scd.escape import unescape
-from scd.secret import wipe
 from scd.session import Session
 
 #: Bytes of an answer to VALUE and CERTDATA (scd/command.c, MAXLEN_SETATTRDATA, MAXLEN_CERTDATA).

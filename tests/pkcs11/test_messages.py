@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.pkcs11 import messages
-from backends.pkcs11.channel import MAX_FRAME, Channel, ChannelError, wipe
+from backends.pkcs11.channel import MAX_FRAME, Channel, ChannelError
 from backends.pkcs11.messages import (
     Answer,
     AuthorityRecord,
@@ -42,6 +42,7 @@ from backends.pkcs11.messages import (
     Tokens,
     Value,
 )
+from backends.secret import wipe
 
 TOKEN, REF = "ab" * 32, "P11.0123456789ABCDEF"
 SECRET = b"correct horse battery staple"
