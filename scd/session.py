@@ -93,6 +93,15 @@ class Session:
             raise AssuanError(Code.ENODEV)
         return self.registry.cards[0]
 
+    async def card_with(self, grip: str) -> Card:
+        """The card that holds the key of that keygrip; the client's own, if it is no keygrip.
+
+        Raises as :meth:`current` and :meth:`find_key`."""
+        if not is_keygrip(grip):
+            return await self.current()
+        card, _ = await self.find_key(grip)
+        return card
+
     async def find_key(self, name: str, use: Use | None = None) -> tuple[Card, CardKey]:
         """The key that a client names, and the card that it is on.
 

@@ -172,8 +172,7 @@ raw signature is returned as data.  Asks for the PIN by
 
 Sign the data of SETDATA for authentication, as SSH wants it.  With
 --challenge-response random data are signed instead, the signature is
-verified, and nothing is returned; that takes an RSA key, or the Python
-package cryptography.""",
+verified, and nothing is returned.""",
     ),
     "PKDECRYPT": Handler(
         pkdecrypt,

@@ -120,7 +120,7 @@ async def _is_authority(card: Card, name: str) -> bool:
 async def getattr_(session: Session, args: bytes) -> None:
     name, _, grip = args.decode("ascii", "replace").partition(" ")
     row = attributes.TABLE.get(name.upper())
-    card = await _card_of(session, grip.strip())
+    card = await session.card_with(grip.strip())
     if row is None:
         raise AssuanError(Code.INV_NAME)
     if row is attributes.TABLE["KEY-FPR"] and not card.native:
@@ -132,13 +132,6 @@ async def getattr_(session: Session, args: bytes) -> None:
         facts = attributes.facts_at_hand(card)
     for keyword, text in row.lines(facts):
         await session.conversation.status(keyword, text)
-
-
-async def _card_of(session: Session, grip: str) -> Card:
-    if not is_keygrip(grip):
-        return await session.current()
-    card, _ = await session.find_key(grip)
-    return card
 
 
 #: The capabilities of ``--list=`` (scd/command.c, cmd_keyinfo).

@@ -48,8 +48,7 @@ async def _card_named(session: Session, name: str) -> Card:
     """CHECKPIN names a card by ``<serial>[/<fingerprint>]`` or by the keygrip of a key on it."""
     serial = name.partition("/")[0]
     if is_keygrip(name):
-        card, _ = await session.find_key(name)
-        return card
+        return await session.card_with(name)
     if not (is_hex(serial) and len(serial) == 32):
         raise AssuanError(Code.INV_ID)
     found = await session.registry.by_serial(serial)
@@ -106,7 +105,7 @@ async def passwd(session: Session, args: bytes) -> None:
     reset, clear = options.has("--reset"), options.has("--clear")
     if clear and (reset or options.has("--nullpin")):
         raise AssuanError(Code.UNSUPPORTED_OPERATION, "--clear used with other options")
-    card = await _card_with(session, grip.strip())
+    card = await session.card_with(grip.strip())
     if clear:
         await _clear(card, _number(number))
     else:
@@ -118,13 +117,6 @@ def _number(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise AssuanError(Code.INV_ID)
     return int(digits)
-
-
-async def _card_with(session: Session, grip: str) -> Card:
-    if not is_keygrip(grip):
-        return await session.current()
-    card, _ = await session.find_key(grip)
-    return card
 
 
 async def _dialogue(session: Session, card: Card, reset: bool, number: int) -> None:
