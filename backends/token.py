@@ -85,6 +85,11 @@ class RSAAlgorithm:
     ebits: int = 32
     import_format: int = 0
 
+    @property
+    def name(self) -> str:
+        """As GnuPG spells it in KEYPAIRINFO: ``rsa2048``."""
+        return f"rsa{self.nbits}"
+
 
 @dataclass(frozen=True, slots=True)
 class ECAlgorithm:
@@ -97,6 +102,11 @@ class ECAlgorithm:
     algo: int
     curve: Curve
     public_wanted: bool = False
+
+    @property
+    def name(self) -> str:
+        """As GnuPG spells it in KEYPAIRINFO: ``nistp256``, ``cv25519``."""
+        return self.curve.algo
 
 
 Algorithm = RSAAlgorithm | ECAlgorithm

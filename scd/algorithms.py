@@ -94,15 +94,8 @@ def _on_curve(curve: Curve, ref: str, algo: int) -> ECAlgorithm:
     return ECAlgorithm(algo, curve)
 
 
-def algorithm_name(algorithm: Algorithm) -> str:
-    """As KEYPAIRINFO spells it: ``rsa2048``, ``nistp256``, ``cv25519``."""
-    if isinstance(algorithm, RSAAlgorithm):
-        return f"rsa{algorithm.nbits}"
-    return algorithm.curve.algo
-
-
 def offered(information: bytes) -> Iterator[tuple[int, str]]:
     """Number of the slot and name of each algorithm in the algorithm information object (DO FA)."""
     for tag, algorithm in parse_information(information):
         if tag in _SLOT_NUMBERS:
-            yield _SLOT_NUMBERS[tag], algorithm_name(algorithm)
+            yield _SLOT_NUMBERS[tag], algorithm.name

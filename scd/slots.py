@@ -22,7 +22,7 @@ from backends.changes import (
 )
 from backends.errors import NotFound, NotSupported, Occupied, UseRefused
 from backends.token import Algorithm, PinRequest, PublicKey
-from scd.algorithms import algorithm_name, named_algorithm, slot_use
+from scd.algorithms import named_algorithm, slot_use
 from scd.keygrip import keygrip
 from scd.tokenmemory import TokenMemory
 from scd.view import Birth, Reason, View
@@ -67,7 +67,7 @@ class SlottedToken:
         view = self._view()
         match change:
             case SetAlgorithm(ref, algorithm):
-                self._memory.wish(self._serial, _index(ref) + 1, algorithm_name(algorithm))
+                self._memory.wish(self._serial, _index(ref) + 1, algorithm.name)
                 return None
             case WriteKey(ref, stamp, private):
                 self._import(change, pin)

@@ -73,6 +73,4 @@ def adapted(
 
 def described(algorithm: Algorithm | None) -> str:
     """For people: ``rsa2048``, ``nistp256``."""
-    if isinstance(algorithm, RSAAlgorithm):
-        return f"rsa{algorithm.nbits}"
-    return algorithm.curve.algo if algorithm else "unknown"
+    return algorithm.name if algorithm else "unknown"

@@ -25,6 +25,7 @@ from backends.openpgp.data_objects import (
     DO,
     KEY_OBJECTS,
     LONG,
+    VERSION_3,
     ExtendedCapabilities,
     HistoricalBytes,
     flatten,
@@ -75,7 +76,6 @@ class SlotState:
 PREFIX = bytes.fromhex("D27600012401")
 _SELECT, _SELECT_DATA, _GET_DATA, _PUT_DATA, _ASYMMETRIC_KEY_PAIR = 0xA4, 0xA5, 0xCA, 0xDA, 0x47
 _READ_PUBLIC_KEY = 0x81
-_VERSION_3 = 0x0300
 #: Some say so of objects that they do not know at all.
 _ABSENT = frozenset(
     {
@@ -175,7 +175,7 @@ class Application:
         """DO 7F21; in versions before 3 the only one is that of the authentication key."""
         if slot.occurrence == 0:
             return self.objects.get(DO.CERTIFICATE)
-        if self.version < _VERSION_3:
+        if self.version < VERSION_3:
             return None
         try:
             with self.certificate_selected(slot):

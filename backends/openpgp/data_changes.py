@@ -8,13 +8,11 @@ from backends.changes import Attest, SetAttribute, WriteCertificate
 from backends.errors import NoButton, NotFound, NotSupported, TooLarge
 from backends.openpgp import yubikey
 from backends.openpgp.application import Application, put_data
-from backends.openpgp.data_objects import DO
+from backends.openpgp.data_objects import DO, VERSION_2, VERSION_3
 from backends.openpgp.kdf_changes import check_kdf
 from backends.openpgp.slots import BY_REF, Slot
 from backends.openpgp.writable_objects import WritableObject, writable
 from backends.token import Attribute, PinRef
-
-_VERSION_2, _VERSION_3 = 0x0200, 0x0300
 
 
 def slot_named(ref: str) -> Slot:
@@ -51,7 +49,7 @@ def set_attribute(application: Application, change: SetAttribute) -> None:
 
 def check_certificate(application: Application, change: WriteCertificate) -> None:
     slot, most = slot_named(change.ref), application.capabilities().max_certificate
-    if not most or application.version < (_VERSION_3 if slot.occurrence else _VERSION_2):
+    if not most or application.version < (VERSION_3 if slot.occurrence else VERSION_2):
         raise NotSupported(f"cards of this version keep no certificate for {change.ref}")
     if len(change.der) > most:
         raise TooLarge(f"certificate of {len(change.der)} bytes; the card takes {most}")

@@ -10,6 +10,9 @@ from backends.errors import Broken
 from backends.openpgp import tlv
 from backends.token import Attribute
 
+#: Versions of the application from which on cards differ, as bytes 7 and 8 of the AID say them.
+VERSION_2, VERSION_3 = 0x0200, 0x0300
+
 
 class DO(enum.IntEnum):
     """Tags."""

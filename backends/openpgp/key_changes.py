@@ -19,6 +19,7 @@ from backends.openpgp.algorithms import encode_algorithm, is_of, parse_public_ke
 from backends.openpgp.apdu import ANY_LENGTH, SHORT_ANSWER, Command
 from backends.openpgp.application import Application, SlotState, put_data
 from backends.openpgp.data_changes import slot_named
+from backends.openpgp.data_objects import VERSION_2
 from backends.openpgp.interrupted import ENDINGS, Interrupted, plain
 from backends.openpgp.key_import import extended_header_list, version_1
 from backends.openpgp.slots import Slot
@@ -27,7 +28,6 @@ from backends.token import Algorithm, PublicKey, RSAAlgorithm
 
 _PUT_DATA_ODD, _ASYMMETRIC_KEY_PAIR, _GENERATE = 0xDB, 0x47, 0x80
 _KEY_IMPORT = 0x3FFF
-_VERSION_2 = 0x0200
 
 
 def is_occupied(application: Application, slot: Slot) -> bool:
@@ -115,7 +115,7 @@ def _wanted(change: WriteKey) -> Algorithm:
 
 def _import_data(application: Application, change: WriteKey, algorithm: Algorithm) -> bytearray:
     private = change.private
-    if application.version >= _VERSION_2:
+    if application.version >= VERSION_2:
         return extended_header_list(slot_named(change.ref), private, algorithm)
     if not isinstance(private, RSAPrivateKey):
         raise BadInput("cards of version 1 have RSA keys only")
@@ -123,7 +123,7 @@ def _import_data(application: Application, change: WriteKey, algorithm: Algorith
 
 
 def _import_command(application: Application, slot: Slot, data: bytearray) -> Command:
-    if application.version >= _VERSION_2:
+    if application.version >= VERSION_2:
         return Command(_PUT_DATA_ODD, _KEY_IMPORT >> 8, _KEY_IMPORT & 0xFF, data)
     return put_data(slot.import_v1, data)
 

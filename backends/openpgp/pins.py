@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backends.errors import BadPin, Broken, NotSupported, PinBlocked, PinNeeded, TokenError
 from backends.openpgp.apdu import Response
-from backends.openpgp.data_objects import DO, PWStatus
+from backends.openpgp.data_objects import DO, VERSION_2, PWStatus
 from backends.openpgp.kdf import KDF
 from backends.openpgp.link import LinkLost
 from backends.openpgp.objects import Objects
@@ -25,7 +25,6 @@ from backends.token import PinRef, PinRequest
 log = logging.getLogger(__name__)
 
 _VERIFY = 0x20
-_VERSION_2 = 0x0200
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +294,7 @@ class Pins:
 
     @property
     def is_version_1(self) -> bool:
-        return 0 < self.version < _VERSION_2
+        return 0 < self.version < VERSION_2
 
     def kind(self, ref: PinRef) -> Kind:
         if ref is PinRef.PW1_82 and self.is_version_1:

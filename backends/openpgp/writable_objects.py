@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backends.errors import BadInput, NotSupported
-from backends.openpgp.data_objects import DO, ExtendedCapabilities
+from backends.openpgp.data_objects import DO, VERSION_2, VERSION_3, ExtendedCapabilities
 from backends.token import Attribute, PinRef
 
-_VERSION_2, _VERSION_3 = 0x0200, 0x0300
 #: Where the card states no limit of its own.
 _SHORT = 254
 #: Three salts and two hashes by SHA-512.
@@ -43,7 +42,7 @@ def _ca_fingerprint(do: DO) -> WritableObject:
 
 
 def _touch_switch(do: DO) -> WritableObject:
-    return WritableObject(do, 2, 2, since=_VERSION_2, touch=True)
+    return WritableObject(do, 2, 2, since=VERSION_2, touch=True)
 
 
 WRITABLE: dict[Attribute, WritableObject] = {
@@ -66,10 +65,10 @@ WRITABLE: dict[Attribute, WritableObject] = {
     Attribute.UIF_2: _touch_switch(DO.UIF_DEC),
     Attribute.UIF_3: _touch_switch(DO.UIF_AUT),
     Attribute.KDF: WritableObject(DO.KDF, 3, _LONGEST_KDF, possible=lambda c: c.has_kdf),
-    Attribute.SM_KEY_ENC: WritableObject(DO.SM_KEY_ENC, 16, 32, since=_VERSION_2),
-    Attribute.SM_KEY_MAC: WritableObject(DO.SM_KEY_MAC, 16, 32, since=_VERSION_2),
+    Attribute.SM_KEY_ENC: WritableObject(DO.SM_KEY_ENC, 16, 32, since=VERSION_2),
+    Attribute.SM_KEY_MAC: WritableObject(DO.SM_KEY_MAC, 16, 32, since=VERSION_2),
     Attribute.AES_KEY: WritableObject(
-        DO.AES_KEY, 16, 32, since=_VERSION_2, possible=lambda c: c.pso_aes
+        DO.AES_KEY, 16, 32, since=VERSION_2, possible=lambda c: c.pso_aes
     ),
 }
 
@@ -90,5 +89,5 @@ def writable(
 
 
 def _longest(capabilities: ExtendedCapabilities, version: int) -> int:
-    of_version_3 = version >= _VERSION_3 and capabilities.max_special
+    of_version_3 = version >= VERSION_3 and capabilities.max_special
     return capabilities.max_special if of_version_3 else _SHORT

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assuan.errors import AssuanError, Code
 from backends.curves import CURVES, Curve, Form
 from backends.token import Attribute, ECAlgorithm
-from scd.algorithms import algorithm_name, key_attr, named_algorithm, offered, slot_ref
+from scd.algorithms import key_attr, named_algorithm, offered, slot_ref
 from tests.fake import FakeCard
 from tests.scd.bed import bed
 
@@ -93,7 +93,7 @@ def test_names_of_curves(curve: Curve) -> None:
             continue
         algorithm = named_algorithm(curve.algo, ref)
         assert isinstance(algorithm, ECAlgorithm)
-        assert algorithm_name(algorithm) == curve.algo
+        assert algorithm.name == curve.algo
         value = f"--force {ref[-1]} {algorithm.algo} {curve.algo}"
         assert key_attr(value.encode()) == (ref, algorithm)
 
